@@ -1,0 +1,172 @@
+import { readFile } from 'node:fs/promises'
+import { isDidUrl, methodOf, didOf, type Did, type DidUrl } from '../../did/did.js'
+import { fromDidKey } from '../../did/key.js'
+import { parseJwk, type PublicKey } from '../../ed25519.js'
+import { ProcuraError } from '../../errors.js'
+import { isObject, parseJson, type Json, type JsonObject } from '../../json.js'
+import { parsePolicy, type Policy } from '../../policy/policy.js'
+import type { Ids, Keys, Ledger, ListVersions, StatusLists } from '../../ports.js'
+import { bodyDigest, type ReceivedRequest } from '../../presentation/request.js'
+import type { decide, VerifierPorts } from '../../verifier/verifier.js'
+
+/** Fresh stores for one case. */
+export interface CaseStores {
+  readonly ledger: Ledger
+  readonly listVersions: ListVersions
+}
+
+/** What runs the cases: the verifier, names, and a source of fresh stores. */
+export interface VectorRunner {
+  readonly decide: typeof decide
+  readonly ids: Ids
+  readonly stores: () => CaseStores
+}
+
+/** What a run of vector files found. */
+export interface VectorReport {
+  readonly passed: number
+  /** one line per miss: `name: expected X, got Y` */
+  readonly misses: readonly string[]
+}
+
+interface Case {
+  readonly name: string
+  readonly given: JsonObject
+  readonly expect: { readonly allow: boolean; readonly code?: string }
+}
+
+/**
+ * Reads vector files and runs them; prints each miss and a last line `N passed, N failed`.
+ *
+ * @returns the exit code: 1 if there was a miss or no case at all
+ * @throws CONFIG_INVALID - a file that cannot be read or has another form
+ */
+export async function vectorsCommand(
+  files: readonly string[],
+  runner: VectorRunner,
+  print: (line: string) => void,
+): Promise<number> {
+  let passed = 0
+  let failed = 0
+  for (const file of files) {
+    const report = await runVectors(parseJson(await read(file), file).value, runner, file)
+    report.misses.forEach(print)
+    passed += report.passed
+    failed += report.misses.length
+  }
+  print(`${passed} passed, ${failed} failed`)
+  return failed === 0 && passed > 0 ? 0 : 1
+}
+
+async function read(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file)
+  } catch (cause) {
+    throw new ProcuraError('CONFIG_INVALID', { at: file, why: cause instanceof Error ? cause.message : 'cannot be read' }, { cause })
+  }
+}
+
+/**
+ * Runs a vector file through `decide`: real signatures, real lists; the network's answers come from the file.
+ *
+ * @param file - parsed JSON of the form `{common, cases}`
+ * @throws CONFIG_INVALID - the file has another form
+ */
+export async function runVectors(file: Json, runner: VectorRunner, at: string): Promise<VectorReport> {
+  if (!isObject(file) || !isObject(file['common']) || !Array.isArray(file['cases'])) throw invalid(at, 'is not {common, cases}')
+  const misses: string[] = []
+  const cases = file['cases'] as unknown as readonly Case[]
+  for (const [index, one] of cases.entries()) {
+    if (!isObject(one.given) || !isObject(one.expect)) throw invalid(`${at}.cases[${index}]`, 'is not {name, given, expect}')
+    const got = await run({ ...file['common'], ...one.given }, runner)
+    const expected = one.expect.allow ? 'allow' : String(one.expect.code)
+    if (got !== expected) misses.push(`${one.name}: expected ${expected}, got ${got}`)
+  }
+  return { passed: cases.length - misses.length, misses }
+}
+
+/** Decides one case; answers `allow` or the code. */
+async function run(given: JsonObject, runner: VectorRunner): Promise<string> {
+  const stores = runner.stores()
+  for (const [url, version] of Object.entries(objectAt(given, 'seenVersions'))) {
+    await stores.listVersions.raise(url, Number(version))
+  }
+  const revoked = new Set((given['revokedDigests'] ?? []) as readonly string[])
+  const ports: VerifierPorts = {
+    ...stores,
+    ids: runner.ids,
+    clock: { now: () => Number(given['now']) },
+    keys: keysOf(objectAt(given, 'didKeys')),
+    statusLists: listsOf(objectAt(given, 'statusLists')),
+    revocations: { revoked: digests => Promise.resolve(digests.find(digest => revoked.has(digest)) ?? null) },
+    nonces: { consume: () => Promise.resolve(false) },
+    replay: { consume: () => Promise.resolve(true) },
+    audit: { record: () => Promise.resolve() },
+  }
+  const decision = await runner.decide(String(given['presentation']), requestOf(objectAt(given, 'request')), policyOf(given), ports)
+  return decision.allow ? 'allow' : decision.code
+}
+
+function policyOf(given: JsonObject): Policy {
+  const maxAge = given['maxStatusAgeSeconds'] ?? 60
+  return parsePolicy({
+    self: given['self'] ?? '',
+    subjectKeyBinding: given['subjectKeyBinding'] ?? 'cnf+did',
+    maxStatusAge: { low: maxAge, medium: maxAge, high: maxAge, critical: maxAge },
+    challenge: given['requireNonce'] === true ? 'always' : 'never',
+    ...objectAt(given, 'policy'),
+  })
+}
+
+function requestOf(request: JsonObject): ReceivedRequest {
+  const body = request['body']
+  return {
+    method: String(request['method']),
+    url: String(request['url']),
+    bodyDigest: typeof body === 'string' ? bodyDigest(Buffer.from(body, 'base64url')) : null,
+    action: String(request['action']),
+    resource: String(request['resource']),
+    params: objectAt(request, 'params'),
+  }
+}
+
+/** Every listed key is authorised for every relationship; did:key resolves by itself. */
+function keysOf(listed: JsonObject): Keys {
+  const known = new Map<DidUrl, PublicKey>()
+  for (const [kid, jwk] of Object.entries(listed)) {
+    const key = parseJwk(jwk, kid)
+    if (isDidUrl(kid) && key !== null) known.set(kid, key)
+  }
+  const all = (did: Did): readonly PublicKey[] => {
+    if (methodOf(did) === 'key') return [fromDidKey(did)]
+    const keys = [...known].filter(([kid]) => didOf(kid) === did).map(([, key]) => key)
+    if (keys.length === 0) throw new ProcuraError('DID_RESOLUTION', { did, why: 'is not in the file' })
+    return keys
+  }
+  return {
+    all: did => Promise.resolve().then(() => all(did)),
+    find: kid => Promise.resolve().then(() => {
+      const keys = all(didOf(kid))
+      return methodOf(didOf(kid)) === 'key' ? (keys[0] ?? null) : (known.get(kid) ?? null)
+    }),
+  }
+}
+
+function listsOf(served: JsonObject): StatusLists {
+  return {
+    read(url) {
+      const token = Object.hasOwn(served, url) ? served[url] : undefined
+      if (typeof token === 'string') return Promise.resolve({ snapshot: { token }, age: 0 })
+      return Promise.reject(new ProcuraError('STATUS_UNAVAILABLE', { list: url, why: 'the host does not answer' }))
+    },
+  }
+}
+
+function objectAt(parent: JsonObject, name: string): JsonObject {
+  const value = parent[name]
+  return isObject(value) ? value : {}
+}
+
+function invalid(at: string, why: string): ProcuraError {
+  return new ProcuraError('CONFIG_INVALID', { at, why })
+}

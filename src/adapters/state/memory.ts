@@ -1,0 +1,116 @@
+import { ProcuraError } from '../../errors.js'
+import type { Charge, Clock, Ledger, ListVersions, Nonces, Replay, Revocations, Throttle } from '../../ports.js'
+import type { UnixSeconds } from '../../time.js'
+
+/** What a verifier must remember between calls. */
+export interface State {
+  readonly replay: Replay
+  readonly ledger: Ledger
+  readonly listVersions: ListVersions
+  readonly nonces: Nonces
+  readonly revocations: Revocations
+}
+
+/** Entries held at once: at 120 s a presentation, about 8 000 accepted a second. */
+const CAPACITY = 1_000_000
+
+/**
+ * Replay memory of this process. It forgets when the process ends, so it refuses what may have been used before it
+ * started: anything issued in or before that second, and anything whose clock runs ahead.
+ */
+export function memoryReplay(clock: Clock, capacity = CAPACITY): Replay {
+  const startedAt = clock.now()
+  const used = new Map<string, UnixSeconds>()
+  const forget = (now: UnixSeconds): void => {
+    for (const [key, until] of used) if (until < now) used.delete(key)
+  }
+  return {
+    consume(key, issuedAt, until) {
+      const now = clock.now()
+      if (issuedAt <= startedAt || issuedAt > now) return refuse('issued before this process started, or by a clock ahead')
+      if (used.size >= capacity) forget(now)
+      if (used.size >= capacity) return refuse('too many presentations at once')
+      const isNew = !used.has(key)
+      if (isNew) used.set(key, until)
+      return Promise.resolve(isNew)
+    },
+  }
+}
+
+function refuse(why: string): Promise<never> {
+  return Promise.reject(new ProcuraError('REPLAY_UNAVAILABLE', { why }))
+}
+
+/** A ledger of this process: exact while it lives, forgetful when it ends. */
+export function memoryLedger(): Ledger {
+  const spent = new Map<string, { amount: number; until: UnixSeconds }>()
+  const calls = new Map<string, number[]>()
+  const exceeds = ({ account, amount, max }: Charge): boolean => (spent.get(account)?.amount ?? 0) + amount > max
+  const isFull = ({ account, max, per }: Throttle, now: UnixSeconds): boolean => {
+    const recent = (calls.get(account) ?? []).filter(at => at > now - per)
+    calls.set(account, recent)
+    return recent.length >= max
+  }
+  return {
+    charge(throttles, charges, now) {
+      for (const [account, { until }] of spent) if (until < now) spent.delete(account)
+      const refused = throttles.find(one => isFull(one, now)) ?? charges.find(exceeds) ?? null
+      if (refused !== null) return Promise.resolve(refused)
+      for (const { account } of throttles) calls.set(account, [...(calls.get(account) ?? []), now])
+      for (const { account, amount, until } of charges) {
+        spent.set(account, { amount: (spent.get(account)?.amount ?? 0) + amount, until })
+      }
+      return Promise.resolve(null)
+    },
+  }
+}
+
+/** Refuses every budget and rate: for a process that could not remember them. */
+export function noLedger(): Ledger {
+  return {
+    charge: () => Promise.reject(new ProcuraError('LEDGER_UNAVAILABLE', { why: 'this state does not outlive the process' })),
+  }
+}
+
+/** Highest versions seen by this process. */
+export function memoryVersions(): ListVersions {
+  const highest = new Map<string, number>()
+  return {
+    raise(url, version) {
+      const seen = Math.max(version, highest.get(url) ?? 0)
+      highest.set(url, seen)
+      return Promise.resolve(seen)
+    },
+  }
+}
+
+/** Nonces handed out by this process, each good for `ttl` seconds. */
+export function memoryNonces(clock: Clock, ttl = 60): Nonces & { issue(nonce: string): void } {
+  const open = new Map<string, UnixSeconds>()
+  return {
+    issue(nonce) {
+      const now = clock.now()
+      for (const [old, until] of open) if (until < now) open.delete(old)
+      open.set(nonce, now + ttl)
+    },
+    consume(nonce) {
+      const until = open.get(nonce)
+      open.delete(nonce)
+      return Promise.resolve(until !== undefined && clock.now() <= until)
+    },
+  }
+}
+
+/**
+ * State for one process and its life: presentations issued before it started are refused, and so are credentials with
+ * budgets or rates (LEDGER_UNAVAILABLE), because a restart would forget what was spent.
+ */
+export function singleProcessState(clock: Clock): State {
+  return {
+    replay: memoryReplay(clock),
+    ledger: noLedger(),
+    listVersions: memoryVersions(),
+    nonces: memoryNonces(clock),
+    revocations: { revoked: () => Promise.resolve(null) },
+  }
+}

@@ -1,0 +1,55 @@
+import { isDid, type Did } from '../did/did.js'
+import { isDigest, type Digest } from '../encoding.js'
+import { object, oneOf, setOf, text, where, type Shape } from '../shape.js'
+
+/** Who an agent is (profile §3.1). Grants nothing. */
+export interface Identity {
+  readonly id: Did
+  readonly agent: Agent
+}
+
+/** The agent as its operator describes it. */
+export interface Agent {
+  readonly name: string
+  readonly version?: string
+  readonly operator: Did
+  /** how far it acts without a person: L0 (never) to L5 (always) */
+  readonly autonomy: 'L0' | 'L1' | 'L2' | 'L3' | 'L4' | 'L5'
+  readonly risk: 'low' | 'high'
+  readonly instance?: string
+  readonly software?: readonly { readonly kind: string; readonly digest: Digest }[]
+  readonly model?: { readonly provider: string; readonly name: string }
+}
+
+/** Type of the identity credential. */
+export const IDENTITY = 'AgentIdentityCredential'
+
+const did = where(isDid, 'is not a DID')
+
+/** Reads `credentialSubject` of an identity credential. Reports SCHEMA, CAVEAT_UNKNOWN. */
+export const identityShape: Shape<Identity> = object(
+  {
+    id: did,
+    agent: object(
+      {
+        name: text(),
+        version: { optional: text() },
+        operator: did,
+        autonomy: oneOf('L0', 'L1', 'L2', 'L3', 'L4', 'L5'),
+        risk: oneOf('low', 'high'),
+        instance: { optional: text() },
+        software: {
+          optional: setOf(
+            object({ kind: text(), digest: where(isDigest, 'is not a digest') }, 'CAVEAT_UNKNOWN'),
+            1,
+            16,
+          ),
+        },
+        model: { optional: object({ provider: text(), name: text() }, 'CAVEAT_UNKNOWN') },
+      },
+      'CAVEAT_UNKNOWN',
+    ),
+  },
+  'CAVEAT_UNKNOWN',
+)
+

@@ -1,0 +1,113 @@
+import type { Authority } from '../authority/authority.js'
+import { authorityShape } from '../authority/authority.js'
+import { readCredential, type Credential } from '../credential/credential.js'
+import { isDid, methodOf, type Did } from '../did/did.js'
+import { fromDidKey } from '../did/key.js'
+import type { PublicKey } from '../ed25519.js'
+import { ProcuraError } from '../errors.js'
+import { openJws, type Sealed } from '../jws/compact.js'
+import type { Keys, Relationship } from '../ports.js'
+import { object, where } from '../shape.js'
+import { SKEW, type UnixSeconds } from '../time.js'
+import { requireHop, requireRoot } from './narrowing.js'
+
+/** Type of a root credential. */
+export const CAPABILITY = 'AgentCapabilityCredential'
+/** Type of every further link. */
+export const DELEGATION = 'AgentDelegationCredential'
+
+/** One link: a credential that says what its subject may do. */
+export type Link = Credential<{ readonly id: Did; readonly authority: Authority }> & {
+  /** the subject's key was found in its DID document, or the DID is the key */
+  readonly proved: boolean
+}
+
+/** Root first, leaf last; every signature verified, every link narrower than those above. At least one link. */
+export type Chain = readonly [Link, ...Link[]]
+
+/** How a subject's name is tied to its key (profile §5.4). */
+export type KeyBinding = 'cnf+did' | 'cnf'
+
+/** Tells how far a walk along the chain has come, so that a refusal can name the link. */
+export interface Progress {
+  link: number | null
+}
+
+const subjectShape = object(
+  { id: where(isDid, 'is not a DID'), authority: authorityShape },
+  'CAVEAT_UNKNOWN',
+)
+
+/**
+ * Opens a chain: steps 8 to 10 of profile §6, link by link. Each link's claims are read only after its signature
+ * verified under the key that the link above it names; the root's under `rootKey`.
+ *
+ * Does not check time, status or any request.
+ *
+ * @param sealed - root first; at least one
+ * @param maxTtl - seconds; the longest root life that is trusted
+ * @throws the codes of steps 8, 9 and 10
+ */
+export async function openChain(
+  sealed: readonly Sealed[],
+  rootKey: PublicKey,
+  maxTtl: number,
+  binding: KeyBinding,
+  keys: Keys,
+  progress: Progress,
+): Promise<Chain> {
+  const links: Link[] = []
+  for (const [index, token] of sealed.entries()) {
+    progress.link = index
+    const above = links.at(-1)
+    const claims = openJws(token, above?.key ?? rootKey, above?.subject ?? token.kid)
+    const credential = readCredential(claims, token, above === undefined ? CAPABILITY : DELEGATION, subjectShape)
+    const isLeaf = index === sealed.length - 1
+    const proved = await bindKey(credential, binding, isLeaf ? 'authentication' : 'assertionMethod', keys)
+    if (token.signer !== credential.issuer) {
+      throw new ProcuraError('JWS_KID_MISMATCH', { kid: token.signer, issuer: credential.issuer })
+    }
+    const link = { ...credential, proved }
+    if (above === undefined) requireRoot(link, maxTtl)
+    else requireHop(link, links)
+    links.push(link)
+  }
+  progress.link = null
+  const [root, ...rest] = links
+  if (root === undefined) throw new ProcuraError('CHAIN_EMPTY', {})
+  return [root, ...rest]
+}
+
+/** The last link: the narrowest authority. */
+export function leafOf(chain: Chain): Link {
+  return chain[chain.length - 1] ?? chain[0]
+}
+
+/** Ties the subject's key to its name. Returns whether the name is proved. Throws KEY_BINDING, DID_METHOD and the like. */
+async function bindKey(
+  { subject, key }: Pick<Link, 'subject' | 'key'>,
+  binding: KeyBinding,
+  relationship: Relationship,
+  keys: Keys,
+): Promise<boolean> {
+  const method = methodOf(subject)
+  if (method === 'key') {
+    if (fromDidKey(subject).x !== key.x) throw new ProcuraError('KEY_BINDING', { did: subject, purpose: relationship })
+    return true
+  }
+  if (method !== 'web') throw new ProcuraError('DID_METHOD', { did: subject })
+  if (binding === 'cnf') return false
+  const listed = await keys.all(subject, relationship)
+  if (!listed.some(one => one.x === key.x)) throw new ProcuraError('KEY_BINDING', { did: subject, purpose: relationship })
+  return true
+}
+
+/** Every link has begun, and none has ended; no skew on the end. Step 13. @throws TIME_NOT_YET_VALID, TIME_EXPIRED */
+export function requireInTime(chain: Chain, now: UnixSeconds, progress: Progress): void {
+  for (const [index, { validFrom, validUntil }] of chain.entries()) {
+    progress.link = index
+    if (now < validFrom - SKEW) throw new ProcuraError('TIME_NOT_YET_VALID', { at: 'validFrom', seconds: validFrom - now })
+    if (now >= validUntil) throw new ProcuraError('TIME_EXPIRED', { seconds: now - validUntil })
+  }
+  progress.link = null
+}

@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto'
+
+const ALPHABET = /^[A-Za-z0-9_-]*$/
+
+/** Encodes bytes as base64url without padding. @see https://www.rfc-editor.org/rfc/rfc4648#section-5 */
+export function toBase64url(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url')
+}
+
+/**
+ * Decodes canonical base64url: no padding, no white space, zero trailing bits.
+ *
+ * @returns the bytes, or `null` if the text is not the one encoding of some bytes
+ */
+export function fromBase64url(text: string): Uint8Array | null {
+  if (!ALPHABET.test(text)) return null
+  const bytes = Buffer.from(text, 'base64url')
+  return bytes.toString('base64url') === text ? bytes : null
+}
+
+/** SHA-256, 32 bytes. Strings are hashed as UTF-8. */
+export function sha256(data: string | Uint8Array): Uint8Array {
+  return createHash('sha256').update(data).digest()
+}
+
+/** base64url SHA-256, 43 characters: `bodyDigest`, `paramsDigest`, `purpose.s256`. */
+export function s256(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('base64url')
+}
+
+/** Identity of a credential: multibase, multihash SHA-256; 47 characters that start with `uEi`. */
+export type Digest = `uEi${string}`
+
+const SHA2_256_32 = Uint8Array.of(0x12, 0x20)
+
+/**
+ * Digest of a token's signing input, the ASCII text `header.payload`. The signature is left out because it is malleable.
+ *
+ * @see https://www.w3.org/TR/controller-document/#multihash
+ */
+export function digestOf(signingInput: string): Digest {
+  return `u${toBase64url(Buffer.concat([SHA2_256_32, sha256(signingInput)]))}` as Digest
+}
+
+/** True for the 47 characters that {@link digestOf} makes. */
+export function isDigest(value: unknown): value is Digest {
+  return typeof value === 'string' && value.length === 47 && value.startsWith('uEi') && fromBase64url(value.slice(1)) !== null
+}
+
+/** True for a base64url SHA-256. */
+export function isS256(value: unknown): value is string {
+  return typeof value === 'string' && value.length === 43 && fromBase64url(value) !== null
+}

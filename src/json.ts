@@ -1,0 +1,93 @@
+import { ProcuraError } from './errors.js'
+
+/** A JSON value whose numbers may be any that JSON can write. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json }
+/** A JSON object. Members are read with {@link member}, so names like `__proto__` mean nothing special. */
+export type JsonObject = Readonly<Record<string, Json>>
+
+/** Deepest nesting of a token: the outermost object is level 1. */
+export const MAX_DEPTH = 12
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** True for an object, false for `null` and arrays. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The object's own member, or `undefined`. */
+export function member(object: JsonObject, name: string): Json | undefined {
+  return Object.hasOwn(object, name) ? object[name] : undefined
+}
+
+/** A text read as JSON whose depth and canonical form are not checked yet. */
+export interface Parsed {
+  readonly text: string
+  readonly value: Json
+}
+
+/**
+ * Reads UTF-8 JSON. A byte order mark is not JSON.
+ *
+ * @param what - how messages name the bytes
+ * @throws JSON_SYNTAX
+ */
+export function parseJson(bytes: Uint8Array, what: string): Parsed {
+  try {
+    const text = UTF8.decode(bytes)
+    return { text, value: JSON.parse(text) as Json }
+  } catch (cause) {
+    throw new ProcuraError('JSON_SYNTAX', { what, why: cause instanceof TypeError ? 'bad UTF-8' : 'bad syntax' }, { cause })
+  }
+}
+
+/** Requires at most {@link MAX_DEPTH} levels. @throws JSON_DEPTH */
+export function requireShallow(value: Json, what: string, left = MAX_DEPTH): void {
+  if (typeof value !== 'object' || value === null) return
+  if (left === 0) throw new ProcuraError('JSON_DEPTH', { what, max: MAX_DEPTH })
+  for (const inner of Object.values(value)) requireShallow(inner as Json, what, left - 1)
+}
+
+/**
+ * Requires that the text is the RFC 8785 form of its value and that all numbers are safe integers.
+ * Duplicate members, odd escapes, key order, white space and number tricks all fail here.
+ *
+ * @throws JSON_NOT_CANONICAL
+ */
+export function requireCanonical({ text, value }: Parsed, what: string): void {
+  if (canonicalize(value, true) !== text) throw new ProcuraError('JSON_NOT_CANONICAL', { what, why: 'other bytes' })
+}
+
+/**
+ * Writes a value in its JSON Canonicalization form: names sorted by UTF-16 code units, numbers as ECMAScript writes them.
+ *
+ * @param integersOnly - refuse numbers that are not safe integers, as tokens do
+ * @throws JSON_NOT_CANONICAL - a lone surrogate, a number JSON cannot write, a value that is not JSON
+ * @see https://www.rfc-editor.org/rfc/rfc8785#section-3.2
+ */
+export function canonicalize(value: unknown, integersOnly = false): string {
+  switch (typeof value) {
+    case 'string':
+      if (!value.isWellFormed()) break
+      return JSON.stringify(value)
+    case 'number':
+      if (!Number.isFinite(value) || (integersOnly && !Number.isSafeInteger(value))) break
+      return JSON.stringify(value)
+    case 'boolean':
+      return value ? 'true' : 'false'
+    case 'object': {
+      if (value === null) return 'null'
+      if (Array.isArray(value)) return `[${Array.from(value, item => canonicalize(item, integersOnly)).join(',')}]`
+      if (!isPlain(value)) break
+      const members = value as Readonly<Record<string, unknown>>
+      const names = Object.keys(members).sort()
+      return `{${names.map(name => `${canonicalize(name)}:${canonicalize(members[name], integersOnly)}`).join(',')}}`
+    }
+  }
+  throw new ProcuraError('JSON_NOT_CANONICAL', { what: 'value', why: `${typeof value} without a canonical form` })
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}

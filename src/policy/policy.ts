@@ -1,0 +1,134 @@
+import { ACTION, ARGUMENT, grantMembers, type Grant } from '../authority/grant.js'
+import { rateShape, type Rate } from '../authority/budget.js'
+import { isDid, isDidUrl, type Did, type DidUrl } from '../did/did.js'
+import { isKeyText, parsePublicKey, type PublicKey } from '../ed25519.js'
+import type { KeyBinding } from '../delegation/chain.js'
+import { s256 } from '../encoding.js'
+import { ProcuraError } from '../errors.js'
+import { canonicalize, isObject, type Json } from '../json.js'
+import { findings, integer, object, oneOf, setOf, text, where, type Shape } from '../shape.js'
+
+/** How much harm an action can do; decides how fresh status must be (profile §8.4). */
+export type Risk = 'low' | 'medium' | 'high' | 'critical'
+
+/** A trusted root: whose capabilities count, for what, for how long. */
+export interface Root {
+  readonly issuer: Did
+  /** seconds */
+  readonly maxTtl: number
+  readonly grants: readonly Grant[]
+  /** bounds all calls under this root together */
+  readonly rate: Rate | null
+  /** the root's keys; `null`: they are resolved */
+  readonly keys: ReadonlyMap<DidUrl, PublicKey> | null
+}
+
+/** Link −1: what a verifier itself allows (profile §5.4). Complete: no member is optional. */
+export interface Policy {
+  /** the verifier's own audience */
+  readonly self: string
+  readonly maxChain: number
+  readonly subjectKeyBinding: KeyBinding
+  readonly roots: ReadonlyMap<Did, Root>
+  /** risk of actions; an action that is not named is of low risk */
+  readonly risk: ReadonlyMap<string, Risk>
+  /** seconds */
+  readonly maxStatusAge: Readonly<Record<Risk, number>>
+  /** whether a presentation must carry a nonce of this verifier */
+  readonly challenge: 'never' | 'always'
+  /** base64url SHA-256 of the policy's JCS form */
+  readonly version: string
+}
+
+const did = where(isDid, 'is not a DID')
+const RISKS = ['low', 'medium', 'high', 'critical'] as const
+const age = { optional: integer(0, 300) }
+
+const jwk: Shape<{ readonly kid: DidUrl; readonly x: string }> = object({
+  kid: where(isDidUrl, 'is not a DID URL with a fragment'),
+  kty: oneOf('OKP'),
+  crv: oneOf('Ed25519'),
+  x: where(isKeyText, 'is not base64url of 32 bytes'),
+  alg: { optional: oneOf('EdDSA', 'Ed25519') },
+  use: { optional: oneOf('sig') },
+})
+
+const policyShape = object({
+  self: text(),
+  maxChain: { optional: integer(1, 8) },
+  subjectKeyBinding: { optional: oneOf('cnf+did', 'cnf') },
+  roots: setOf(
+    object({
+      issuer: did,
+      maxTtl: { optional: integer(1, 86_400) },
+      grants: setOf(object({ ...grantMembers, audit: { optional: setOf(text(ARGUMENT), 1, 32) } }), 1, 64),
+      jwks: { optional: object({ keys: setOf(jwk, 1, 8) }) },
+      rate: { optional: rateShape },
+    }),
+    1,
+    64,
+  ),
+  risk: { optional: mapOf(ACTION, oneOf(...RISKS)) },
+  maxStatusAge: { optional: object({ low: age, medium: age, high: age, critical: age }) },
+  challenge: { optional: oneOf('never', 'always') },
+})
+
+/** Seconds a status list may be old when the policy does not say (profile §5.4). */
+export const MAX_STATUS_AGE: Readonly<Record<Risk, number>> = { low: 300, medium: 60, high: 10, critical: 0 }
+
+/**
+ * Reads a policy. What is left out gets the profile's defaults; what is not known is refused.
+ *
+ * @param at - how messages name the place, the file's name for example
+ * @throws CONFIG_INVALID - the message lists everything that is wrong, each with its path
+ */
+export function parsePolicy(value: Json, at = 'policy'): Policy {
+  let raw: ReturnType<typeof policyShape> | undefined
+  const wrong = findings(report => {
+    raw = policyShape(value, at, report)
+  })
+  if (raw === undefined || wrong.length > 0) throw invalid(at, wrong.map(error => error.message).join('; '))
+  const roots = raw.roots.map((root, index): [Did, Root] => [
+    root.issuer,
+    {
+      issuer: root.issuer,
+      maxTtl: root.maxTtl ?? 86_400,
+      grants: root.grants,
+      rate: root.rate ?? null,
+      keys: root.jwks === undefined ? null : keySet(root.jwks.keys, `${at}.roots[${index}].jwks`),
+    },
+  ])
+  if (new Map(roots).size < roots.length) throw invalid(`${at}.roots`, 'names an issuer twice')
+  return {
+    self: raw.self,
+    maxChain: raw.maxChain ?? 5,
+    subjectKeyBinding: raw.subjectKeyBinding ?? 'cnf+did',
+    roots: new Map(roots),
+    risk: raw.risk ?? new Map<string, Risk>(),
+    maxStatusAge: { ...MAX_STATUS_AGE, ...raw.maxStatusAge },
+    challenge: raw.challenge ?? 'never',
+    version: s256(canonicalize(value)),
+  }
+}
+
+function invalid(at: string, why: string): ProcuraError {
+  return new ProcuraError('CONFIG_INVALID', { at, why })
+}
+
+function keySet(keys: readonly { readonly kid: DidUrl; readonly x: string }[], at: string): ReadonlyMap<DidUrl, PublicKey> {
+  try {
+    return new Map(keys.map(({ kid, x }) => [kid, parsePublicKey(Buffer.from(x, 'base64url'), at)]))
+  } catch (cause) {
+    throw new ProcuraError('CONFIG_INVALID', { at, why: 'holds a weak key' }, { cause })
+  }
+}
+
+function mapOf<T>(name: RegExp, item: Shape<T>): Shape<ReadonlyMap<string, T>> {
+  return (value, at, report) => {
+    if (!isObject(value) || !Object.keys(value).every(key => name.test(key))) {
+      report(new ProcuraError('SCHEMA', { at, why: `is not an object with names like ${name.source}` }))
+      return new Map<string, T>()
+    }
+    return new Map(Object.entries(value).map(([key, one]) => [key, item(one, `${at}.${key}`, report)]))
+  }
+}

@@ -1,0 +1,217 @@
+import type { Did, DidUrl } from './did/did.js'
+import type { PublicKey } from './ed25519.js'
+import type { Digest } from './encoding.js'
+import type { Signer } from './signer.js'
+import type { UnixSeconds } from './time.js'
+
+/** What the outside world must supply. Every answer says which is "no" and which is "do not know": the latter throws. */
+export interface Clock {
+  now(): UnixSeconds
+}
+
+/** Randomness for names; 122 bits or more. */
+export interface Ids {
+  /** a fresh v4 UUID, lower case */
+  uuid(): string
+  /** 22 fresh base64url characters, 128 bits */
+  token(): string
+}
+
+/** `authentication` proves who speaks; `assertionMethod` proves who granted. */
+export type Relationship = 'authentication' | 'assertionMethod'
+
+/** Keys of DIDs. Throws DID_METHOD, DID_FORBIDDEN_HOST, DID_RESOLUTION when the document cannot be read. */
+export interface Keys {
+  /** The key that `kid` names, or `null` if the document does not list it under the relationship. */
+  find(kid: DidUrl, relationship: Relationship): Promise<PublicKey | null>
+  /** All Ed25519 keys that the document lists under the relationship. */
+  all(did: Did, relationship: Relationship): Promise<readonly PublicKey[]>
+}
+
+/** A status list token as its host served it. The same object stands for the same bytes. */
+export interface Snapshot {
+  readonly token: string
+}
+
+/** Status lists as their hosts serve them; nothing about them is verified yet. */
+export interface StatusLists {
+  /**
+   * The list at `url`, asked for anew if the host last answered more than `maxAge` seconds ago.
+   *
+   * @returns the token, and the seconds since the host last answered 200 or 304
+   * @throws STATUS_UNAVAILABLE - never an empty list
+   */
+  read(url: string, maxAge: number): Promise<{ readonly snapshot: Snapshot; readonly age: number }>
+}
+
+/** The highest version of each list ever seen; survives a restart. */
+export interface ListVersions {
+  /** Records a version. Returns the highest ever recorded for the list, this one included. */
+  raise(url: string, version: number): Promise<number>
+}
+
+/** Revocations learned from events whose signers were judged before they came here. */
+export interface Revocations {
+  /** The first of the digests that is revoked, or `null`. */
+  revoked(digests: readonly Digest[]): Promise<Digest | null>
+}
+
+/** Remembers what may be used once. */
+export interface Replay {
+  /**
+   * True exactly once per key, across all processes that share the store.
+   *
+   * @param issuedAt - a store that forgets when it restarts refuses what it may have seen before
+   * @param until - when the entry may be forgotten; never before
+   * @throws REPLAY_UNAVAILABLE
+   */
+  consume(key: string, issuedAt: UnixSeconds, until: UnixSeconds): Promise<boolean>
+}
+
+/** Challenges handed out by this verifier. */
+export interface Nonces {
+  /** True exactly once per nonce handed out; false for unknown, stale and used ones. */
+  consume(nonce: string): Promise<boolean>
+}
+
+/** A bound on the sum of charges to one account. */
+export interface Charge {
+  /** names the budget: credential digest and position */
+  readonly account: string
+  readonly amount: number
+  readonly max: number
+  readonly unit: string
+  /** when the credential ends, and with it the account */
+  readonly until: UnixSeconds
+}
+
+/** A bound on accepted calls in a sliding window. */
+export interface Throttle {
+  readonly account: string
+  readonly max: number
+  /** seconds */
+  readonly per: number
+}
+
+/** Budgets and rates of all links of one call. */
+export interface Ledger {
+  /**
+   * Charges all of them, or none.
+   *
+   * @returns `null` if all was charged, else the first bound that refused
+   * @throws LEDGER_UNAVAILABLE
+   */
+  charge(throttles: readonly Throttle[], charges: readonly Charge[], now: UnixSeconds): Promise<Throttle | Charge | null>
+}
+
+/** Where decisions are put on record before they are returned. */
+export interface Audit {
+  /** @throws AUDIT_UNAVAILABLE */
+  record(entry: object): Promise<void>
+}
+
+/** Groups writes. */
+export interface Transactions {
+  /**
+   * Runs `work` so that all of its writes take effect, or none: its own and those of every port on the same store that
+   * it calls. A nested call joins.
+   *
+   * @throws STORAGE_UNAVAILABLE, and whatever `work` throws, after everything was undone
+   */
+  transaction<T>(work: () => Promise<T>): Promise<T>
+}
+
+/** Where a revocation bit stands. */
+export interface StatusPlace {
+  readonly url: string
+  readonly index: number
+}
+
+/** A credential with what it is found by. */
+export interface StoredCredential {
+  readonly digest: Digest
+  readonly id: string
+  readonly issuer: Did
+  readonly subject: Did
+  /** digest of the link above; `null` for a root */
+  readonly parent: Digest | null
+  readonly validUntil: UnixSeconds
+  readonly token: string
+  /** where its revocation bit stands; `null` for one that lives too short to need it */
+  readonly status: StatusPlace | null
+}
+
+/** Credentials issued or held. A chain is found by following `parent`. */
+export interface Credentials {
+  /** Keeps the credential; keeping the same one twice is the same as once. */
+  save(credential: StoredCredential): Promise<void>
+  /** By digest, or by `id`; `null` if there is none. */
+  find(name: string): Promise<StoredCredential | null>
+  /** Those of a subject that end after `now`, the latest end first. */
+  heldBy(subject: Did, now: UnixSeconds): Promise<readonly StoredCredential[]>
+}
+
+/** A status list as it stands in storage. */
+export interface StoredList {
+  readonly name: string
+  /** bits */
+  readonly length: number
+  /** 0 until it was published once; only rises */
+  readonly version: number
+  readonly token: string | null
+  readonly signedAt: UnixSeconds
+  /** rows revoked by now, and when the token was signed: the token is out of date when they differ */
+  readonly revoked: number
+  readonly signedRevoked: number
+}
+
+/** Rows behind the status lists of a service (profile §8.5): insert-only, the lists are built from them. */
+export interface StatusRows {
+  /**
+   * Takes `count` (1 to 1024) indexes of one list that were never handed out before and binds them to `issuer`. Opens the
+   * next list when 75 % of the current one are out.
+   *
+   * @throws STORAGE_UNAVAILABLE
+   */
+  lease(issuer: Did, count: number): Promise<{ readonly list: string; readonly indexes: readonly number[] }>
+  /** Whose index it is; `null` if it was never handed out. */
+  ownerOf(list: string, index: number): Promise<Did | null>
+  /** Marks an index revoked for ever. True if it was not before. */
+  revoke(list: string, index: number, by: Did, at: UnixSeconds): Promise<boolean>
+  /** The list by name, or `null`. */
+  find(list: string): Promise<StoredList | null>
+  /** The revoked indexes of a list. */
+  revokedIn(list: string): Promise<readonly number[]>
+  /** Puts a signed list in place if `version` is one above the stored one. False if another was faster. */
+  publish(list: string, token: string, version: number, signedAt: UnixSeconds, revoked: number): Promise<boolean>
+}
+
+/** Makes and keeps DIDs and keys. No key ever leaves it: it signs. */
+export interface Vault {
+  /**
+   * Makes a did:key with a fresh Ed25519 key under a name of its own.
+   *
+   * @param alias - 1 to 128 characters, unique in the vault
+   * @throws KEY_EXISTS, SCHEMA, STORAGE_UNAVAILABLE
+   */
+  create(alias: string): Promise<KeyHolder>
+  /** The holder by DID or alias, or `null`. */
+  find(name: string): Promise<KeyHolder | null>
+}
+
+/** A DID with its current key, able to sign. */
+export interface KeyHolder extends Signer {
+  readonly alias: string
+  readonly publicKey: PublicKey
+}
+
+/** Gives status indexes for delegations that live longer than 300 s. */
+export interface StatusLeases {
+  /**
+   * An index that `signer` may use, of a list that the chain's root names.
+   *
+   * @param chain - tokens, root → the one that `signer` holds
+   * @throws STATUS_UNAVAILABLE - none can be had
+   */
+  take(chain: readonly string[], signer: Signer): Promise<StatusPlace>
+}

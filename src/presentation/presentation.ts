@@ -1,0 +1,166 @@
+import { CONTEXTS, MAX_CREDENTIAL, requireType } from '../credential/credential.js'
+import { isDid, type Did } from '../did/did.js'
+import type { PublicKey } from '../ed25519.js'
+import { isS256 } from '../encoding.js'
+import { ProcuraError } from '../errors.js'
+import { canonicalize, isObject, member, type Json } from '../json.js'
+import { openJws, readJws, type Sealed, type Verified } from '../jws/compact.js'
+import { integer, object, read, setOf, text, where, type Report, type Shape } from '../shape.js'
+import { SKEW, type UnixSeconds } from '../time.js'
+
+/** Largest presentation, in characters of its compact form. */
+export const MAX_PRESENTATION = 48 * 1024
+/** Longest life of a presentation, in seconds. */
+export const MAX_LIFETIME = 120
+
+/** The type beside VerifiablePresentation. */
+export const PRESENTATION = 'AgentRequestPresentation'
+
+/** What a presentation binds itself to (profile §5.1). */
+export interface SignedRequest {
+  readonly htm: string
+  readonly htu: string
+  readonly bodyDigest?: string
+  readonly action: string
+  readonly resource: string
+  readonly paramsDigest: string
+  readonly purpose?: string
+  readonly provenance?: readonly { readonly source: string; readonly s256: string }[]
+}
+
+/** The claims of a `vp+jwt`, without its credentials. */
+export interface Presentation {
+  readonly holder: Did
+  readonly iss: Did
+  readonly aud: string
+  readonly iat: UnixSeconds
+  readonly exp: UnixSeconds
+  readonly jti: string
+  readonly nonce?: string
+  readonly request: SignedRequest
+}
+
+/** A presentation whose frame is sound and whose signature is not verified yet. */
+export interface SealedPresentation {
+  readonly sealed: Sealed
+  /** root first; at least one */
+  readonly credentials: readonly [Sealed, ...Sealed[]]
+}
+
+const did = where(isDid, 'is not a DID')
+const digest = where(isS256, 'is not a SHA-256')
+const source = where(
+  (value): value is string => isDid(value) || (typeof value === 'string' && /^https:\/\/\S{1,504}$/.test(value)),
+  'is neither a DID nor an https URL',
+)
+
+const requestShape: Shape<SignedRequest> = object({
+  htm: text(),
+  htu: text(),
+  bodyDigest: { optional: digest },
+  action: text(),
+  resource: text(),
+  paramsDigest: digest,
+  purpose: { optional: digest },
+  provenance: { optional: setOf(object({ source, s256: digest }), 1, 8) },
+})
+
+const array: Shape<readonly Json[]> = where((value): value is readonly Json[] => Array.isArray(value), 'is not an array')
+const anything: Shape<Json> = value => value ?? null
+
+const presentationShape = object({
+  '@context': anything,
+  type: anything,
+  holder: did,
+  iss: did,
+  aud: text(),
+  iat: integer(0),
+  exp: integer(0),
+  jti: text(/^[A-Za-z0-9_-]{22,64}$/),
+  nonce: { optional: text() },
+  request: requestShape,
+  verifiableCredential: array,
+  identity: { optional: array },
+})
+
+/**
+ * Reads the frame of a presentation and of every credential in it: steps 1 to 4 of profile §6. Verifies no signature.
+ *
+ * @param maxChain - links; the policy's bound
+ * @throws the codes of steps 1 to 4
+ */
+export function readPresentation(token: string, maxChain: number): SealedPresentation {
+  const sealed = readJws(token, 'vp+jwt', MAX_PRESENTATION, 'presentation')
+  const frame = read(framed, sealed.unverified, 'presentation')
+  if (frame.verifiableCredential.length === 0) throw new ProcuraError('CHAIN_EMPTY', {})
+  const length = Math.max(frame.verifiableCredential.length, frame.identity?.length ?? 0)
+  if (length > maxChain) throw new ProcuraError('CHAIN_TOO_LONG', { length, max: maxChain })
+  const tokens = frame.verifiableCredential.map((entry, index) => openEnvelope(entry, `verifiableCredential[${index}]`))
+  const identities = (frame.identity ?? []).map((entry, index) => openEnvelope(entry, `identity[${index}]`))
+  return { sealed, credentials: readChain([...tokens], identities) }
+}
+
+const framed: Shape<ReturnType<typeof presentationShape>> = (value, at, report: Report) => {
+  const frame = presentationShape(value, at, report)
+  if (isObject(value)) requireType(value, PRESENTATION, at, report, 'VerifiablePresentation')
+  return frame
+}
+
+/** Reads form and header of each credential (steps 1 to 3); no two may be the same. */
+function readChain(tokens: readonly string[], identities: readonly string[]): readonly [Sealed, ...Sealed[]] {
+  const all = [...tokens, ...identities].map((token, index) =>
+    readJws(token, 'vc+jwt', MAX_CREDENTIAL, index < tokens.length ? `link ${index}` : `identity ${index - tokens.length}`),
+  )
+  const seen = new Map<string, number>()
+  for (const [second, { digest }] of all.entries()) {
+    const first = seen.get(digest)
+    if (first !== undefined) throw new ProcuraError('CHAIN_DUPLICATE', { first, second })
+    seen.set(digest, second)
+  }
+  const [root, ...rest] = all.slice(0, tokens.length)
+  if (root === undefined) throw new ProcuraError('CHAIN_EMPTY', {})
+  return [root, ...rest]
+}
+
+const ENVELOPE = 'data:application/vc+jwt,'
+
+/** Wraps a token for a presentation. @see https://www.w3.org/TR/vc-data-model-2.0/#enveloped-verifiable-credentials */
+export function envelope(token: string): Json {
+  return { '@context': CONTEXTS[0], id: `${ENVELOPE}${token}`, type: 'EnvelopedVerifiableCredential' }
+}
+
+function openEnvelope(entry: Json, at: string): string {
+  const id = isObject(entry) ? member(entry, 'id') : undefined
+  if (typeof id !== 'string' || canonicalize(entry) !== canonicalize({ ...(envelope('') as object), id })) {
+    throw new ProcuraError('SCHEMA', { at, why: 'is not an EnvelopedVerifiableCredential' })
+  }
+  if (!id.startsWith(ENVELOPE)) throw new ProcuraError('CHAIN_ENVELOPE', { at })
+  return id.slice(ENVELOPE.length)
+}
+
+/**
+ * Verifies who presents: step 11 of profile §6.
+ *
+ * @param leaf - subject and key of the chain's last link
+ * @throws SIGNATURE_INVALID, PRESENTATION_HOLDER
+ */
+export function openPresentation(
+  { sealed }: SealedPresentation,
+  leaf: { readonly subject: Did; readonly key: PublicKey },
+): Verified<Presentation> {
+  const claims = openJws(sealed, leaf.key, leaf.subject)
+  const { holder, iss } = claims as unknown as Presentation
+  if (holder !== iss || holder !== leaf.subject || holder !== sealed.signer) {
+    throw new ProcuraError('PRESENTATION_HOLDER', {})
+  }
+  return claims as unknown as Verified<Presentation>
+}
+
+/** Requires a presentation to be short-lived and in time: step 13, first half. @throws PRESENTATION_LIFETIME, TIME_NOT_YET_VALID, PRESENTATION_EXPIRED */
+export function requireFresh({ iat, exp }: Pick<Presentation, 'iat' | 'exp'>, now: UnixSeconds): void {
+  if (exp <= iat || exp - iat > MAX_LIFETIME) {
+    throw new ProcuraError('PRESENTATION_LIFETIME', { seconds: exp - iat, max: MAX_LIFETIME })
+  }
+  if (iat > now + SKEW) throw new ProcuraError('TIME_NOT_YET_VALID', { at: 'iat', seconds: iat - now })
+  if (now >= exp + SKEW) throw new ProcuraError('PRESENTATION_EXPIRED', { seconds: now - exp })
+}

@@ -1,0 +1,96 @@
+import type { StatusIssuer } from '../authority/authority.js'
+import { ProcuraError } from '../errors.js'
+import { isObject, member, type Json, type JsonObject } from '../json.js'
+import type { Did } from '../did/did.js'
+
+/** What a status list says about an index. Revocation is for ever, suspension is not. */
+export type StatusPurpose = 'revocation' | 'suspension'
+
+/** Where a credential's status stands; its list is trusted from `issuers` only. */
+export interface StatusEntry {
+  readonly purpose: StatusPurpose
+  readonly url: string
+  readonly index: number
+  readonly issuers: readonly Did[]
+}
+
+/** Longest life, in seconds, that needs no status: revoke the parent instead. */
+export const MAX_UNLISTED = 300
+
+const INDEX = /^(?:0|[1-9][0-9]{0,9})$/
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
+const MEMBERS = ['id', 'type', 'statusPurpose', 'statusListIndex', 'statusListCredential', 'statusSize']
+
+/** The `credentialStatus` of a credential whose revocation bit stands at `index` of the list at `url`. */
+export function toStatusJson(url: string, index: number): JsonObject {
+  return {
+    id: `${url}#${index}`,
+    type: 'BitstringStatusListEntry',
+    statusPurpose: 'revocation',
+    statusListIndex: String(index),
+    statusListCredential: url,
+  }
+}
+
+/**
+ * Reads `credentialStatus`: the first half of profile §8.2, in its order.
+ *
+ * @param lifetime - seconds the credential lives
+ * @param issuers - the `statusIssuers` in force for its link
+ * @returns empty only for a credential of at most 300 s that has none
+ * @throws SCHEMA, STATUS_MISSING, STATUS_TYPE, STATUS_PURPOSE, STATUS_INDEX, STATUS_URL
+ * @see https://www.w3.org/TR/vc-bitstring-status-list/#bitstringstatuslistentry
+ */
+export function readStatus(
+  status: Json | undefined,
+  lifetime: number,
+  issuers: readonly StatusIssuer[],
+): readonly StatusEntry[] {
+  if (status === undefined) {
+    if (lifetime > MAX_UNLISTED) throw new ProcuraError('STATUS_MISSING', { seconds: lifetime })
+    return []
+  }
+  const entries: readonly Json[] = Array.isArray(status) ? (status as readonly Json[]) : [status as Json]
+  if (entries.length > 2 || !entries.every(isObject)) {
+    throw new ProcuraError('SCHEMA', { at: 'credentialStatus', why: 'is not one or two status entries' })
+  }
+  const purposes = entries.map(entry => member(entry, 'statusPurpose'))
+  if (!purposes.includes('revocation') || new Set(purposes).size < purposes.length) {
+    throw new ProcuraError('STATUS_MISSING', { seconds: lifetime })
+  }
+  entries.forEach(requireType)
+  const known = purposes.map(checkPurpose)
+  const indexes = entries.map(entry => checkIndex(member(entry, 'statusListIndex')))
+  return entries.map((entry, position) => {
+    const url = member(entry, 'statusListCredential')
+    const purpose = known[position] ?? 'revocation'
+    return { purpose, index: indexes[position] ?? NaN, ...checkUrl(url, issuers) }
+  })
+}
+
+function requireType(entry: JsonObject): void {
+  const wrong = (why: string): ProcuraError => new ProcuraError('STATUS_TYPE', { why })
+  if (member(entry, 'type') !== 'BitstringStatusListEntry') throw wrong('type is not BitstringStatusListEntry')
+  if ((member(entry, 'statusSize') ?? 1) !== 1) throw wrong('statusSize is not 1')
+  const foreign = Object.keys(entry).find(name => !MEMBERS.includes(name))
+  if (foreign !== undefined) throw wrong(`member ${foreign.slice(0, 80)} is not understood`)
+}
+
+function checkPurpose(purpose: Json | undefined): StatusPurpose {
+  if (purpose === 'revocation' || purpose === 'suspension') return purpose
+  throw new ProcuraError('STATUS_PURPOSE', { purpose: typeof purpose === 'string' ? purpose.slice(0, 80) : 'unknown' })
+}
+
+function checkIndex(index: Json | undefined): number {
+  if (typeof index === 'string' && INDEX.test(index)) return Number(index)
+  throw new ProcuraError('STATUS_INDEX', { index: typeof index === 'string' ? index.slice(0, 20) : typeof index, length: '?' })
+}
+
+/** The list must be a plain name below the base of a status issuer in force. */
+function checkUrl(url: Json | undefined, issuers: readonly StatusIssuer[]): Pick<StatusEntry, 'url' | 'issuers'> {
+  if (typeof url === 'string' && url.length <= 512) {
+    const serving = issuers.filter(({ base }) => url.startsWith(base) && NAME.test(url.slice(base.length)))
+    if (serving.length > 0) return { url, issuers: serving.map(({ iss }) => iss) }
+  }
+  throw new ProcuraError('STATUS_URL', { url: typeof url === 'string' ? url.slice(0, 200) : typeof url })
+}

@@ -1,0 +1,23 @@
+/** Whole seconds since 1970-01-01T00:00:00Z. */
+export type UnixSeconds = number
+
+/** Clocks may differ by this many seconds; never on the end of a credential. */
+export const SKEW = 30
+
+const DATE = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z$/
+
+/**
+ * Reads a date of the one form the profile uses, `YYYY-MM-DDTHH:MM:SSZ`.
+ *
+ * @returns the instant, or `null` for another form or a date that no calendar has
+ */
+export function fromDate(text: string): UnixSeconds | null {
+  if (!DATE.test(text)) return null
+  const milliseconds = Date.parse(text)
+  return Number.isNaN(milliseconds) || toDate(milliseconds / 1000) !== text ? null : milliseconds / 1000
+}
+
+/** Writes an instant as `YYYY-MM-DDTHH:MM:SSZ`. @param at - whole seconds, years 0000 to 9999 */
+export function toDate(at: UnixSeconds): string {
+  return `${new Date(at * 1000).toISOString().slice(0, 19)}Z`
+}

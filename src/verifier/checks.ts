@@ -1,0 +1,70 @@
+import type { Call, Grant } from '../authority/grant.js'
+import { requireAllowed } from '../authority/grant.js'
+import type { Chain, Progress } from '../delegation/chain.js'
+import type { PublicKey } from '../ed25519.js'
+import { ProcuraError } from '../errors.js'
+import type { Sealed } from '../jws/compact.js'
+import type { Policy, Root } from '../policy/policy.js'
+import type { Keys, Nonces, Replay } from '../ports.js'
+import type { Presentation } from '../presentation/presentation.js'
+import { SKEW } from '../time.js'
+
+/** The policy's root that the chain claims to start from: step 6, before any network access. @throws ROOT_UNTRUSTED */
+export function requireTrustedRoot({ signer }: Sealed, policy: Policy): Root {
+  const root = policy.roots.get(signer)
+  if (root === undefined) throw new ProcuraError('ROOT_UNTRUSTED', { root: signer })
+  return root
+}
+
+/**
+ * The key that signed the root: from the policy if it states keys, else resolved. Step 7 but for the signature.
+ *
+ * @throws DID_RESOLUTION, DID_METHOD, DID_FORBIDDEN_HOST, KEY_NOT_AUTHORIZED, KEY_WEAK
+ */
+export async function requireRootKey({ kid }: Sealed, root: Root, keys: Keys): Promise<PublicKey> {
+  const key = root.keys === null ? await keys.find(kid, 'assertionMethod') : (root.keys.get(kid) ?? null)
+  if (key === null) throw new ProcuraError('KEY_NOT_AUTHORIZED', { kid, purpose: 'assertionMethod' })
+  return key
+}
+
+/** The presentation and every link are meant for this verifier: step 12. @throws PRESENTATION_AUDIENCE */
+export function requireAudience(aud: string, chain: Chain, self: string, progress: Progress): void {
+  if (aud !== self) throw new ProcuraError('PRESENTATION_AUDIENCE', { at: 'aud', self })
+  for (const [index, { claims }] of chain.entries()) {
+    progress.link = index
+    if (!claims.authority.audience.includes(self)) throw new ProcuraError('PRESENTATION_AUDIENCE', { at: 'audience', self })
+  }
+  progress.link = null
+}
+
+/** A nonce of this verifier, used once, where the policy challenges: step 14. @throws PRESENTATION_NONCE */
+export async function requireNonce(
+  nonce: string | undefined,
+  challenge: Policy['challenge'],
+  nonces: Nonces,
+): Promise<void> {
+  if (challenge === 'never') return
+  if (nonce === undefined || !(await nonces.consume(nonce))) throw new ProcuraError('PRESENTATION_NONCE', {})
+}
+
+/**
+ * The policy allows the call, and so does every link: step 16.
+ *
+ * @returns the grants that allowed it, of the policy and of all links
+ * @throws DENIED_RESOURCE, DENIED_ACTION, DENIED_ARG, DENIED_ARG_UNKNOWN, DENIED_ARG_MISSING
+ */
+export function requireEveryLinkAllows(root: Root, chain: Chain, call: Call, progress: Progress): readonly Grant[] {
+  progress.link = -1
+  const allowing = [...requireAllowed(root.grants, call)]
+  for (const [index, { claims }] of chain.entries()) {
+    progress.link = index
+    allowing.push(...requireAllowed(claims.authority.grants, call))
+  }
+  progress.link = null
+  return allowing
+}
+
+/** The presentation was not used before with this holder's key: step 18. @throws PRESENTATION_REPLAYED, REPLAY_UNAVAILABLE */
+export async function requireUnused({ jti, iat, exp }: Presentation, key: PublicKey, replay: Replay): Promise<void> {
+  if (!(await replay.consume(`${key.x}:${jti}`, iat, exp + SKEW))) throw new ProcuraError('PRESENTATION_REPLAYED', {})
+}

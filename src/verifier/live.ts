@@ -1,0 +1,120 @@
+import type { Call, Grant } from '../authority/grant.js'
+import { nearest } from '../delegation/narrowing.js'
+import type { Chain, Progress } from '../delegation/chain.js'
+import type { PublicKey } from '../ed25519.js'
+import { isProcuraError, ProcuraError } from '../errors.js'
+import type { Sealed, Verified } from '../jws/compact.js'
+import type { Policy } from '../policy/policy.js'
+import type { Keys, ListVersions, Revocations, Snapshot, StatusLists } from '../ports.js'
+import { paramsDigest } from '../presentation/request.js'
+import { readStatus, type StatusEntry } from '../status/entry.js'
+import {
+  openList,
+  readList,
+  requireFreshList,
+  requirePurpose,
+  requireUnset,
+  requireValidList,
+  type StatusList,
+} from '../status/list.js'
+import { SKEW, type UnixSeconds } from '../time.js'
+
+/** What liveness is asked of. */
+export interface LivePorts {
+  readonly keys: Keys
+  readonly statusLists: StatusLists
+  readonly listVersions: ListVersions
+  readonly revocations: Revocations
+}
+
+/**
+ * No link was taken back: step 17, root first. Revoking one link ends everything under it, because every link is asked.
+ *
+ * @returns seconds since the host of the oldest list answered; `null` if no link has a list
+ * @throws STATUS_* (profile §8.2, in its order)
+ */
+export async function requireLive(
+  chain: Chain,
+  policy: Policy,
+  call: Call,
+  now: UnixSeconds,
+  ports: LivePorts,
+  progress: Progress,
+): Promise<number | null> {
+  const digests = chain.map(link => link.digest)
+  const revoked = await ports.revocations.revoked(digests)
+  if (revoked !== null) {
+    progress.link = digests.indexOf(revoked)
+    throw new ProcuraError('STATUS_REVOKED', { index: revoked, list: 'revocation events' })
+  }
+  const maxAge = policy.maxStatusAge[policy.risk.get(call.action) ?? 'low']
+  let oldest: number | null = null
+  for (const [index, { status, validFrom, validUntil }] of chain.entries()) {
+    progress.link = index
+    const inForce = nearest(chain.slice(0, index + 1).map(link => link.claims.authority), 'statusIssuers') ?? []
+    for (const entry of readStatus(status, validUntil - validFrom, inForce)) {
+      oldest = Math.max(oldest ?? 0, await requireUnrevoked(entry, maxAge, now, ports))
+    }
+  }
+  progress.link = null
+  return oldest
+}
+
+/** One entry of one link: the second half of profile §8.2, in its order. Returns the list's age in seconds. */
+async function requireUnrevoked(
+  entry: StatusEntry,
+  maxAge: number,
+  now: UnixSeconds,
+  { keys, statusLists, listVersions }: LivePorts,
+): Promise<number> {
+  const { snapshot, age } = await statusLists.read(entry.url, maxAge)
+  const sealed = readList(snapshot.token, entry)
+  const list = openOnce(snapshot, sealed, await listKey(sealed, entry.url, keys), entry.url)
+  requireValidList(list, now, SKEW)
+  requireFreshList(list, age, maxAge, now)
+  requirePurpose(list, entry)
+  await requireRisen(list, listVersions)
+  requireUnset(list, entry)
+  return age
+}
+
+/** The list states a version, and none higher was ever seen. */
+async function requireRisen({ url, version }: StatusList, versions: ListVersions): Promise<void> {
+  if (version === null) throw new ProcuraError('STATUS_ROLLBACK', { list: url, version: 'none', seen: 'unknown' })
+  const seen = await versions.raise(url, version)
+  if (version < seen) throw new ProcuraError('STATUS_ROLLBACK', { list: url, version, seen })
+}
+
+async function listKey({ kid }: Sealed, list: string, keys: Keys): Promise<PublicKey> {
+  try {
+    const key = await keys.find(kid, 'assertionMethod')
+    if (key !== null) return key
+  } catch (error) {
+    if (!isProcuraError(error)) throw error
+    throw new ProcuraError('STATUS_SIGNATURE', { list, why: error.message }, { cause: error })
+  }
+  throw new ProcuraError('STATUS_SIGNATURE', { list, why: `${kid} is not listed under assertionMethod` })
+}
+
+interface Opened {
+  readonly list: Verified<StatusList>
+  readonly key: string
+}
+
+/** The same bytes under the same key say the same; the entry goes with its snapshot. */
+const opened = new WeakMap<Snapshot, Opened>()
+
+function openOnce(snapshot: Snapshot, sealed: Sealed, key: PublicKey, url: string): Verified<StatusList> {
+  const before = opened.get(snapshot)
+  if (before?.key === key.x && before.list.url === url) return before.list
+  const list = openList(sealed, key, url)
+  opened.set(snapshot, { list, key: key.x })
+  return list
+}
+
+/** No grant that allows the call asks for an approval of each call: step 17, last. @throws APPROVAL_REQUIRED */
+export function requireApprovals(allowing: readonly Grant[], call: Call): void {
+  if (allowing.some(grant => grant.perCall === true)) {
+    throw new ProcuraError('APPROVAL_REQUIRED', { paramsDigest: paramsDigest(call.params) })
+  }
+}

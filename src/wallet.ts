@@ -1,0 +1,259 @@
+import type { Authority } from './authority/authority.js'
+import { toAuthorityJson } from './authority/authority.js'
+import { requireAllowed, type Call, type Grant } from './authority/grant.js'
+import { CONTEXTS, MAX_CREDENTIAL, toCredentialJson } from './credential/credential.js'
+import { DELEGATION, leafOf, openChain, requireInTime, type Chain } from './delegation/chain.js'
+import { toStored } from './delegation/stored.js'
+import { methodOf, type Did } from './did/did.js'
+import { fromDidKey } from './did/key.js'
+import type { PublicKey } from './ed25519.js'
+import { isProcuraError, ProcuraError } from './errors.js'
+import { readJws, signJws } from './jws/compact.js'
+import type { Root } from './policy/policy.js'
+import type { Clock, Credentials, Ids, KeyHolder, Keys, StatusLeases, Transactions, Vault } from './ports.js'
+import { envelope, PRESENTATION } from './presentation/presentation.js'
+import { LIFETIME } from './presentation/proof.js'
+import { paramsDigest, type ReceivedRequest } from './presentation/request.js'
+import { MAX_UNLISTED, toStatusJson } from './status/entry.js'
+
+/** What a wallet needs of the world. */
+export interface WalletPorts extends Transactions {
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly keys: Keys
+  readonly vault: Vault
+  readonly credentials: Credentials
+  readonly leases: StatusLeases
+}
+
+/** Whose roots a wallet takes credentials from. Nothing of any other root is looked up or kept. */
+export type TrustedRoots = ReadonlyMap<Did, Pick<Root, 'keys'>>
+
+/** Authority as it is handed on: tokens, root → leaf. */
+export interface Held {
+  readonly chain: readonly string[]
+  readonly digest: string
+  readonly id: string
+  readonly subject: Did
+  readonly validUntil: number
+  /** the leaf's authority */
+  readonly authority: Authority
+}
+
+/** What an agent asks its wallet to hand on. */
+export interface Delegation {
+  readonly to: Did
+  /** the recipient's key; may be left out for did:key */
+  readonly key?: PublicKey
+  readonly grants: readonly Grant[]
+  /** seconds; above 300 a status index is leased */
+  readonly ttl: number
+  /** hops that may follow; 0 if left out */
+  readonly more?: number
+  /** further members of the authority; left out ones are inherited */
+  readonly narrow?: Partial<Pick<Authority, 'audience' | 'budgets' | 'rate' | 'purpose' | 'to' | 'statusIssuers'>>
+}
+
+/** What a holder signs: a request, and for whom. */
+export interface PresentRequest extends ReceivedRequest {
+  readonly audience: string
+  readonly purpose?: string
+  readonly nonce?: string
+}
+
+/** One agent: a DID, its key in the vault, and what it holds. */
+export interface Agent {
+  readonly did: Did
+  readonly holder: KeyHolder
+  /**
+   * Keeps a chain that ends in this agent, after verifying every signature and every narrowing.
+   *
+   * @throws ROOT_UNTRUSTED - before anything is looked up; CALLER_FORBIDDEN - another agent's; steps 1–3 and 7–10
+   */
+  receive(chain: string | readonly string[]): Promise<Held>
+  /** What is held and has not ended, the latest end first. */
+  held(): Promise<readonly Held[]>
+  /**
+   * Signs a delegation under the first credential held that covers it. Refuses at once what would widen.
+   *
+   * @throws NOT_FOUND - nothing held; WIDENED_*, DEPTH_EXCEEDED, DELEGATE_NOT_ALLOWED, DELEGATION_TO_SELF, BUDGET_*, …
+   */
+  delegate(request: Delegation): Promise<Held>
+  /**
+   * Signs a presentation of the first chain held that allows the call.
+   *
+   * @throws NOT_FOUND - nothing held; PRESENTATION_AUDIENCE, DENIED_* - what is held does not cover the call
+   */
+  present(request: PresentRequest): Promise<string>
+}
+
+/** Holds keys and credentials of agents. */
+export interface Wallet {
+  /** A new agent with a did:key of its own. @throws KEY_EXISTS, SCHEMA */
+  createAgent(options: { readonly name: string }): Promise<Agent>
+  /** The agent by name or DID. @throws NOT_FOUND */
+  agent(name: string): Promise<Agent>
+}
+
+/** A wallet over a vault and storage. */
+export function createWallet(roots: TrustedRoots, ports: WalletPorts): Wallet {
+  return {
+    createAgent: async ({ name }) => createAgent(await ports.vault.create(name), roots, ports),
+    async agent(name) {
+      const holder = await ports.vault.find(name)
+      if (holder === null) throw new ProcuraError('NOT_FOUND', { what: `agent ${name}` })
+      return createAgent(holder, roots, ports)
+    },
+  }
+}
+
+interface OpenHeld extends Held {
+  readonly links: Chain
+}
+
+function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: WalletPorts): Agent {
+  const { clock, ids, credentials } = ports
+
+  async function open(chain: readonly string[]): Promise<OpenHeld> {
+    const sealed = chain.map((token, index) => readJws(token, 'vc+jwt', MAX_CREDENTIAL, `link ${index}`))
+    const [first] = sealed
+    if (first === undefined) throw new ProcuraError('CHAIN_EMPTY', {})
+    const root = roots.get(first.signer)
+    if (root === undefined) throw new ProcuraError('ROOT_UNTRUSTED', { root: first.signer })
+    const key = root.keys === null ? await ports.keys.find(first.kid, 'assertionMethod') : root.keys.get(first.kid)
+    if (key === null || key === undefined) {
+      throw new ProcuraError('KEY_NOT_AUTHORIZED', { kid: first.kid, purpose: 'assertionMethod' })
+    }
+    const links = await openChain(sealed, key, Infinity, 'cnf', ports.keys, { link: null })
+    const { digest, id, subject, validUntil, claims } = leafOf(links)
+    return { chain, links, digest, id, subject, validUntil, authority: claims.authority }
+  }
+
+  async function tokensOf(digest: string): Promise<readonly string[]> {
+    const found = await credentials.find(digest)
+    if (found === null) throw new ProcuraError('NOT_FOUND', { what: `credential ${digest}` })
+    return found.parent === null ? [found.token] : [...(await tokensOf(found.parent)), found.token]
+  }
+
+  async function held(): Promise<readonly OpenHeld[]> {
+    const mine = await credentials.heldBy(holder.did, clock.now())
+    return Promise.all(mine.map(async ({ digest }) => open(await tokensOf(digest))))
+  }
+
+  /** The first answer that is not a refusal, what lives longest first; else the first refusal. */
+  async function firstOf<T>(attempt: (one: OpenHeld) => T | Promise<T>): Promise<T> {
+    let refusal: ProcuraError | null = null
+    for (const one of await held()) {
+      try {
+        return await attempt(one)
+      } catch (error) {
+        if (!isProcuraError(error)) throw error
+        refusal ??= error
+      }
+    }
+    throw refusal ?? new ProcuraError('NOT_FOUND', { what: `credential held by ${holder.did}` })
+  }
+
+  async function keep(one: OpenHeld): Promise<void> {
+    await ports.transaction(async () => {
+      for (const stored of toStored(one.links, one.chain)) await credentials.save(stored)
+    })
+  }
+
+  async function signUnder(parent: OpenHeld, request: Delegation): Promise<OpenHeld> {
+    const now = clock.now()
+    const above = parent.authority
+    const { digest, id } = leafOf(parent.links)
+    const { grants, ttl, more = 0, narrow = {} } = request
+    const authority: Authority = {
+      v: 1, hop: above.hop + 1, more, audience: above.audience, grants, ...narrow, parent: { id, digest },
+    }
+    const claims = (status?: ReturnType<typeof toStatusJson>) => toCredentialJson({
+      id: `urn:uuid:${ids.uuid()}`,
+      type: DELEGATION,
+      issuer: holder.did,
+      subject: request.to,
+      key: request.key ?? keyOf(request.to),
+      issuedAt: now,
+      validFrom: now,
+      validUntil: now + ttl,
+      claims: { authority: toAuthorityJson(authority) },
+      ...(status === undefined ? {} : { status }),
+    })
+    const signed = await signJws(claims(), 'vc+jwt', holder)
+    const draft = await open([...parent.chain, signed])
+    if (ttl <= MAX_UNLISTED) return draft
+    const { url, index } = await ports.leases.take(parent.chain, holder)
+    return open([...parent.chain, await signJws(claims(toStatusJson(url, index)), 'vc+jwt', holder)])
+  }
+
+  return {
+    did: holder.did,
+    holder,
+    held,
+
+    async receive(chain) {
+      const one = await open(typeof chain === 'string' ? [chain] : chain)
+      const { subject, key } = leafOf(one.links)
+      if (subject !== holder.did || key.x !== holder.publicKey.x) {
+        throw new ProcuraError('CALLER_FORBIDDEN', { caller: holder.did, what: `hold what was made for ${subject}` })
+      }
+      await keep(one)
+      return one
+    },
+
+    async delegate(request) {
+      const made = await firstOf(parent => signUnder(parent, request))
+      await keep(made)
+      return made
+    },
+
+    present(request) {
+      return firstOf(one => {
+        const call: Call = { action: request.action, resource: request.resource as Call['resource'], params: request.params }
+        requireInTime(one.links, clock.now(), { link: null })
+        for (const { claims } of one.links) {
+          const { audience, grants } = claims.authority
+          if (!audience.includes(request.audience)) {
+            throw new ProcuraError('PRESENTATION_AUDIENCE', { at: 'audience', self: request.audience })
+          }
+          requireAllowed(grants, call)
+        }
+        return signPresentation(one, request)
+      })
+    },
+  }
+
+  function signPresentation(one: OpenHeld, request: PresentRequest): Promise<string> {
+    const now = clock.now()
+    const { method, url, bodyDigest, action, resource, params, nonce } = request
+    const purpose = request.purpose ?? one.links.findLast(({ claims }) => claims.authority.purpose)?.claims.authority.purpose?.s256
+    const claims = {
+      '@context': CONTEXTS,
+      type: ['VerifiablePresentation', PRESENTATION],
+      holder: holder.did,
+      iss: holder.did,
+      aud: request.audience,
+      iat: now,
+      exp: now + LIFETIME,
+      jti: ids.token(),
+      ...(nonce === undefined ? {} : { nonce }),
+      request: {
+        htm: method,
+        htu: url,
+        ...(bodyDigest === null ? {} : { bodyDigest }),
+        action,
+        resource,
+        paramsDigest: paramsDigest(params),
+        ...(purpose === undefined ? {} : { purpose }),
+      },
+      verifiableCredential: one.chain.map(envelope),
+    }
+    return signJws(claims, 'vp+jwt', holder)
+  }
+}
+
+function keyOf(did: Did): PublicKey {
+  if (methodOf(did) !== 'key') throw new ProcuraError('KEY_BINDING', { did, purpose: 'known' })
+  return fromDidKey(did)
+}

@@ -1,0 +1,21 @@
+import { fileURLToPath } from 'node:url'
+import tseslint from 'typescript-eslint'
+
+export default tseslint.config(
+  { basePath: fileURLToPath(new URL('..', import.meta.url)), ignores: ['dist/**', 'data/**', 'node_modules/**', '**/*.mjs'] },
+  ...tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: { project: ['test/tsconfig.json'], tsconfigRootDir: fileURLToPath(new URL('..', import.meta.url)) },
+    },
+    rules: {
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/explicit-module-boundary-types': 'error',
+      '@typescript-eslint/no-unnecessary-type-parameters': 'off',
+      'no-console': 'off',
+    },
+  },
+  { files: ['test/**', 'examples/**', 'bench/**'], rules: { '@typescript-eslint/explicit-module-boundary-types': 'off', '@typescript-eslint/no-non-null-assertion': 'off' } },
+)

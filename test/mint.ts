@@ -1,0 +1,226 @@
+import { createPrivateKey, createHash, createPublicKey, sign } from 'node:crypto'
+import { memoryLedger, memoryNonces, memoryReplay, memoryVersions } from '../src/adapters/state/memory.js'
+import { toAuthorityJson, type Authority } from '../src/authority/authority.js'
+import { CONTEXTS, toCredentialJson } from '../src/credential/credential.js'
+import { CAPABILITY, DELEGATION } from '../src/delegation/chain.js'
+import type { Did, DidUrl } from '../src/did/did.js'
+import { didKeyUrl, fromDidKey, toDidKey } from '../src/did/key.js'
+import { parsePublicKey, type PublicKey } from '../src/ed25519.js'
+import { digestOf, s256, type Digest } from '../src/encoding.js'
+import { ProcuraError } from '../src/errors.js'
+import type { JsonObject } from '../src/json.js'
+import { signJws, type Signer } from '../src/jws/compact.js'
+import { parsePolicy, type Policy } from '../src/policy/policy.js'
+import { envelope } from '../src/presentation/presentation.js'
+import { bodyDigest, paramsDigest, type ReceivedRequest } from '../src/presentation/request.js'
+import { bitsOf, MIN_BITS } from '../src/status/bitstring.js'
+import { toStatusJson } from '../src/status/entry.js'
+import { toListJson } from '../src/status/list.js'
+import type { VerifierPorts } from '../src/verifier/verifier.js'
+import { methodOf, didOf } from '../src/did/did.js'
+
+/** The verifier's clock in tests: 2026-11-21T10:05:00Z. */
+export const NOW = 1_795_255_500
+export const SELF = 'https://api.travel.example'
+export const STATUS_BASE = 'https://status.acme.example/sl/'
+export const LIST = `${STATUS_BASE}1`
+
+/** A signer whose key follows from its name; the private key stays in its closure. */
+export type Party = Signer & { readonly publicKey: PublicKey }
+
+const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex')
+
+export function party(name: string, did?: Did): Party {
+  const seed = createHash('sha256').update(`procura test key ${name}`).digest()
+  const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: 'der', type: 'pkcs8' })
+  const { x } = createPublicKey(privateKey).export({ format: 'jwk' })
+  const publicKey = parsePublicKey(Buffer.from(x ?? '', 'base64url'), name)
+  const own = did ?? toDidKey(publicKey)
+  const kid: DidUrl = did === undefined ? didKeyUrl(own) : `${did}#k1`
+  return { did: own, kid, publicKey, sign: data => Promise.resolve(sign(null, data, privateKey)) }
+}
+
+export const owner = party('owner', 'did:web:travel.example')
+export const status = party('status', 'did:web:status.acme.example')
+export const alice = party('alice')
+export const planner = party('planner')
+export const booker = party('booker')
+export const mallory = party('mallory')
+
+export const GRANTS: Authority['grants'] = [
+  {
+    resource: `${SELF}/bookings/**`,
+    actions: ['book', 'quote'],
+    args: new Map([
+      ['amount', { op: 'range', min: 0, max: 200_000, req: true }],
+      ['currency', { op: 'eq', value: 'USD', req: true }],
+    ]),
+  },
+]
+
+export interface Minted {
+  readonly token: string
+  readonly digest: Digest
+  readonly id: string
+  readonly authority: Authority
+}
+
+export interface MintOptions {
+  readonly signer: Signer
+  readonly to: Party
+  readonly parent?: Minted
+  readonly authority?: Partial<Authority>
+  /** seconds from NOW */
+  readonly from?: number
+  readonly until?: number
+  readonly index?: number | null
+  /** members that replace those of the claims */
+  readonly claims?: JsonObject
+}
+
+let counter = 0
+
+/** Signs one link; whatever is not said is well-formed and narrow enough. */
+export async function mint(options: MintOptions): Promise<Minted> {
+  const { signer, to, parent, from = -240, until = 1800, index = 1000 + (counter += 1) } = options
+  const above = parent?.authority
+  const authority: Authority = {
+    v: 1,
+    hop: above === undefined ? 0 : above.hop + 1,
+    more: above === undefined ? 3 : above.more - 1,
+    audience: above?.audience ?? [SELF],
+    grants: above?.grants ?? GRANTS,
+    ...(above === undefined ? { statusIssuers: [{ iss: status.did, base: STATUS_BASE }] } : {}),
+    ...(parent === undefined ? {} : { parent: { id: parent.id, digest: parent.digest } }),
+    ...options.authority,
+  }
+  const id = `urn:uuid:0192f5c2-0000-7000-8000-${String((counter += 1)).padStart(12, '0')}`
+  const claims = toCredentialJson({
+    id,
+    type: parent === undefined ? CAPABILITY : DELEGATION,
+    issuer: signer.did,
+    subject: to.did,
+    key: to.publicKey,
+    issuedAt: NOW + from,
+    validFrom: NOW + from,
+    validUntil: NOW + until,
+    claims: { authority: toAuthorityJson(authority) },
+    ...(index === null ? {} : { status: toStatusJson(LIST, index) }),
+  })
+  const token = await signJws({ ...claims, ...options.claims }, 'vc+jwt', signer)
+  return { token, digest: digestOf(token.slice(0, token.lastIndexOf('.'))), id, authority }
+}
+
+/** owner → planner → booker, each link as wide as the one above. */
+export async function goodChain(authority: Partial<Authority> = {}): Promise<[Minted, Minted]> {
+  const root = await mint({ signer: owner, to: planner, until: 3600, authority })
+  return [root, await mint({ signer: planner, to: booker, parent: root })]
+}
+
+export const PARAMS: JsonObject = { amount: 32_000, currency: 'USD' }
+const BODY = JSON.stringify(PARAMS)
+
+export const REQUEST: ReceivedRequest = {
+  method: 'POST',
+  url: `${SELF}/bookings/SYD-2231`,
+  bodyDigest: bodyDigest(BODY),
+  action: 'book',
+  resource: `${SELF}/bookings/SYD-2231`,
+  params: PARAMS,
+}
+
+/** Signs a presentation of the chain for {@link REQUEST}; `claims` and `request` replace members. */
+export function present(
+  holder: Signer,
+  chain: readonly { readonly token: string }[],
+  { claims = {}, request = {} }: { readonly claims?: JsonObject; readonly request?: JsonObject } = {},
+): Promise<string> {
+  counter += 1
+  const vp = {
+    '@context': CONTEXTS,
+    type: ['VerifiablePresentation', 'AgentRequestPresentation'],
+    holder: holder.did,
+    iss: holder.did,
+    aud: SELF,
+    iat: NOW - 2,
+    exp: NOW + 58,
+    jti: s256(`jti ${counter}`).slice(0, 22),
+    request: {
+      htm: REQUEST.method,
+      htu: REQUEST.url,
+      bodyDigest: REQUEST.bodyDigest ?? '',
+      action: REQUEST.action,
+      resource: REQUEST.resource,
+      paramsDigest: paramsDigest(PARAMS),
+      ...request,
+    },
+    verifiableCredential: chain.map(({ token }) => envelope(token)),
+    ...claims,
+  }
+  return signJws(vp, 'vp+jwt', holder)
+}
+
+export function policyOf(overrides: JsonObject = {}): Policy {
+  return parsePolicy({
+    self: SELF,
+    roots: [{ issuer: owner.did, maxTtl: 86_400, grants: [{ resource: `${SELF}/**`, actions: ['book', 'quote'] }] }],
+    ...overrides,
+  })
+}
+
+/** The signed status list with the given indexes revoked. */
+export function listToken(revoked: readonly number[] = [], version = 42, claims: JsonObject = {}, signer: Signer = status): Promise<string> {
+  const list = toListJson(LIST, status.did, bitsOf(MIN_BITS, revoked), version, NOW - 10)
+  return signJws({ ...list, ...claims }, 'vc+jwt', signer)
+}
+
+/** Ports whose network is a table: keys of the parties given, one status list. All state is fresh. */
+export async function world(overrides: Partial<VerifierPorts> & { readonly list?: string } = {}): Promise<VerifierPorts> {
+  const { list = await listToken(), ...ports } = overrides
+  const clock = { now: () => NOW }
+  const documents = new Map<Did, Party>([owner, status].map(one => [one.did, one]))
+  const keysOf = (did: Did): readonly PublicKey[] => {
+    if (methodOf(did) === 'key') return [fromDidKey(did)]
+    const known = documents.get(did)
+    if (known === undefined) throw new ProcuraError('DID_RESOLUTION', { did, why: 'no such host' })
+    return [known.publicKey]
+  }
+  return {
+    clock,
+    ids: { uuid: () => '0192f5c2-0000-4000-8000-000000000000', token: () => 'A'.repeat(22) },
+    keys: {
+      all: did => Promise.resolve().then(() => keysOf(did)),
+      find: kid =>
+        Promise.resolve().then(() => {
+          const did = didOf(kid)
+          const [key] = keysOf(did)
+          const listed = methodOf(did) === 'key' ? didKeyUrl(did) : `${did}#k1`
+          return kid === listed ? (key ?? null) : null
+        }),
+    },
+    statusLists: {
+      read: url =>
+        url === LIST
+          ? Promise.resolve({ snapshot: { token: list }, age: 3 })
+          : Promise.reject(new ProcuraError('STATUS_UNAVAILABLE', { list: url, why: 'no such host' })),
+    },
+    listVersions: memoryVersions(),
+    revocations: { revoked: () => Promise.resolve(null) },
+    nonces: memoryNonces(clock),
+    replay: memoryReplay({ now: counting(NOW) }),
+    ledger: memoryLedger(),
+    audit: { record: () => Promise.resolve() },
+    ...ports,
+  }
+}
+
+/** A clock that started long before `now`, so that replay memory takes presentations issued a moment ago. */
+function counting(now: number): () => number {
+  let first = true
+  return () => {
+    const at = first ? now - 1000 : now
+    first = false
+    return at
+  }
+}
+
