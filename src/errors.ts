@@ -167,6 +167,13 @@ export class ProcuraError<C extends Code = Code> extends Error {
   }
 }
 
+const RANK: ReadonlyMap<string, number> = new Map(Object.keys(ERRORS).map((code, rank) => [code, rank]))
+
+/** Place of a code in the order in which verification meets them: the higher, the further a token got. */
+export function rankOf(code: Code): number {
+  return RANK.get(code) ?? 0
+}
+
 /** True for a code of the table. */
 export function isCode(value: unknown): value is Code {
   return typeof value === 'string' && Object.hasOwn(ERRORS, value)

@@ -1,10 +1,10 @@
-import type { Authority } from './authority/authority.js'
-import { toAuthorityJson } from './authority/authority.js'
+import type { AuthorityDraft } from './authority/authority.js'
 import { MAX_CREDENTIAL, toCredentialJson } from './credential/credential.js'
 import { CAPABILITY, leafOf, openChain, requireInTime, type Chain } from './delegation/chain.js'
 import type { Did } from './did/did.js'
 import type { PublicKey } from './ed25519.js'
 import { ProcuraError } from './errors.js'
+import type { JsonObject } from './json.js'
 import { readJws, signJws, type Signer } from './jws/compact.js'
 import type { Clock, Credentials, Ids, Keys, StatusRows, StatusPlace, StoredCredential, StoredList, Transactions } from './ports.js'
 import { bitsOf } from './status/bitstring.js'
@@ -34,7 +34,7 @@ export interface GrantRequest {
   readonly to: Did
   /** the recipient's key; needed for DIDs that do not contain it */
   readonly key: PublicKey
-  readonly authority: Omit<Authority, 'v' | 'hop' | 'parent' | 'statusIssuers'>
+  readonly authority: AuthorityDraft
   /** seconds; at most 86 400 */
   readonly ttl: number
 }
@@ -129,7 +129,7 @@ export function createIssuer({ signer, publicKey, statusBase }: IssuerIdentity, 
         const now = clock.now()
         const [status] = await issuer.lease(signer.did, 1)
         if (status === undefined) throw new ProcuraError('LIST_FULL', { why: 'no index was leased' })
-        const full: Authority = { v: 1, hop: 0, ...authority, statusIssuers: [{ iss: signer.did, base: statusBase }] }
+        const filledIn = { v: 1, hop: 0, statusIssuers: [{ iss: signer.did, base: statusBase }] }
         const claims = toCredentialJson({
           id: `urn:uuid:${ids.uuid()}`,
           type: CAPABILITY,
@@ -139,7 +139,7 @@ export function createIssuer({ signer, publicKey, statusBase }: IssuerIdentity, 
           issuedAt: now,
           validFrom: now,
           validUntil: now + ttl,
-          claims: { authority: toAuthorityJson(full) },
+          claims: { authority: { more: 0, ...authority, ...filledIn } as unknown as JsonObject },
           status: toStatusJson(status.url, status.index),
         })
         const token = await signJws(claims, 'vc+jwt', signer)

@@ -1,4 +1,4 @@
-import { ERRORS, ProcuraError, type Code } from './errors.js'
+import { ProcuraError, rankOf } from './errors.js'
 import { canonicalize, isObject, type Json } from './json.js'
 
 /** Takes note of one thing wrong; reading goes on, so that the gravest can be answered and all can be listed. */
@@ -22,13 +22,11 @@ type Flat<T> = { readonly [K in keyof T]: T[K] }
 /** What {@link object} makes of its members. */
 export type Read<M> = Flat<{ [K in Exclude<keyof M, OptionalNames<M>>]: Of<M[K]> } & { [K in OptionalNames<M>]?: Of<M[K]> }>
 
-const RANK = new Map(Object.keys(ERRORS).map((code, rank) => [code as Code, rank]))
-
 /** All that is wrong with a value, in the order of the error table; empty if it may be used. */
 export function findings(run: (report: Report) => void): readonly ProcuraError[] {
   const found: ProcuraError[] = []
   run(error => found.push(error))
-  return found.sort((a, b) => (RANK.get(a.code) ?? 0) - (RANK.get(b.code) ?? 0))
+  return found.sort((a, b) => rankOf(a.code) - rankOf(b.code))
 }
 
 /** Reads a value or throws the gravest finding: within a row of profile §6 the codes stand in order. */

@@ -1,13 +1,13 @@
-import type { Authority } from './authority/authority.js'
-import { toAuthorityJson } from './authority/authority.js'
-import { requireAllowed, type Call, type Grant } from './authority/grant.js'
+import type { Authority, AuthorityDraft } from './authority/authority.js'
+import { requireAllowed, type Call } from './authority/grant.js'
 import { CONTEXTS, MAX_CREDENTIAL, toCredentialJson } from './credential/credential.js'
 import { DELEGATION, leafOf, openChain, requireInTime, type Chain } from './delegation/chain.js'
 import { toStored } from './delegation/stored.js'
 import { methodOf, type Did } from './did/did.js'
 import { fromDidKey } from './did/key.js'
 import type { PublicKey } from './ed25519.js'
-import { isProcuraError, ProcuraError } from './errors.js'
+import { isProcuraError, ProcuraError, rankOf } from './errors.js'
+import type { JsonObject } from './json.js'
 import { readJws, signJws } from './jws/compact.js'
 import type { Root } from './policy/policy.js'
 import type { Clock, Credentials, Ids, KeyHolder, Keys, StatusLeases, Transactions, Vault } from './ports.js'
@@ -40,18 +40,17 @@ export interface Held {
   readonly authority: Authority
 }
 
-/** What an agent asks its wallet to hand on. */
-export interface Delegation {
+/** What an agent hands on. Members of the authority that are left out are inherited. */
+export interface Delegation extends Omit<AuthorityDraft, 'audience' | 'onBehalfOf' | 'to'> {
   readonly to: Did
   /** the recipient's key; may be left out for did:key */
   readonly key?: PublicKey
-  readonly grants: readonly Grant[]
   /** seconds; above 300 a status index is leased */
   readonly ttl: number
-  /** hops that may follow; 0 if left out */
-  readonly more?: number
-  /** further members of the authority; left out ones are inherited */
-  readonly narrow?: Partial<Pick<Authority, 'audience' | 'budgets' | 'rate' | 'purpose' | 'to' | 'statusIssuers'>>
+  /** the parent's, if left out */
+  readonly audience?: readonly string[]
+  /** who may receive it further down */
+  readonly recipients?: readonly string[]
 }
 
 /** What a holder signs: a request, and for whom. */
@@ -73,6 +72,8 @@ export interface Agent {
   receive(chain: string | readonly string[]): Promise<Held>
   /** What is held and has not ended, the latest end first. */
   held(): Promise<readonly Held[]>
+  /** The tokens from the root to a credential this wallet keeps. @throws NOT_FOUND */
+  chainOf(digest: string): Promise<readonly string[]>
   /**
    * Signs a delegation under the first credential held that covers it. Refuses at once what would widen.
    *
@@ -140,7 +141,7 @@ function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: WalletPorts)
     return Promise.all(mine.map(async ({ digest }) => open(await tokensOf(digest))))
   }
 
-  /** The first answer that is not a refusal, what lives longest first; else the first refusal. */
+  /** The first answer that is not a refusal, what lives longest first; else the refusal that got furthest. */
   async function firstOf<T>(attempt: (one: OpenHeld) => T | Promise<T>): Promise<T> {
     let refusal: ProcuraError | null = null
     for (const one of await held()) {
@@ -148,7 +149,7 @@ function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: WalletPorts)
         return await attempt(one)
       } catch (error) {
         if (!isProcuraError(error)) throw error
-        refusal ??= error
+        if (refusal === null || rankOf(error.code) > rankOf(refusal.code)) refusal = error
       }
     }
     throw refusal ?? new ProcuraError('NOT_FOUND', { what: `credential held by ${holder.did}` })
@@ -164,20 +165,26 @@ function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: WalletPorts)
     const now = clock.now()
     const above = parent.authority
     const { digest, id } = leafOf(parent.links)
-    const { grants, ttl, more = 0, narrow = {} } = request
-    const authority: Authority = {
-      v: 1, hop: above.hop + 1, more, audience: above.audience, grants, ...narrow, parent: { id, digest },
-    }
+    const { to, key = keyOf(to), ttl, recipients, audience = above.audience, more = 0, ...members } = request
+    const authority = {
+      v: 1,
+      hop: above.hop + 1,
+      more,
+      audience,
+      ...members,
+      ...(recipients === undefined ? {} : { to: recipients }),
+      parent: { id, digest },
+    } as unknown as JsonObject
     const claims = (status?: ReturnType<typeof toStatusJson>) => toCredentialJson({
       id: `urn:uuid:${ids.uuid()}`,
       type: DELEGATION,
       issuer: holder.did,
-      subject: request.to,
-      key: request.key ?? keyOf(request.to),
+      subject: to,
+      key,
       issuedAt: now,
       validFrom: now,
       validUntil: now + ttl,
-      claims: { authority: toAuthorityJson(authority) },
+      claims: { authority },
       ...(status === undefined ? {} : { status }),
     })
     const signed = await signJws(claims(), 'vc+jwt', holder)
@@ -191,6 +198,7 @@ function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: WalletPorts)
     did: holder.did,
     holder,
     held,
+    chainOf: tokensOf,
 
     async receive(chain) {
       const one = await open(typeof chain === 'string' ? [chain] : chain)

@@ -4,6 +4,7 @@ import { isDigest, isS256, type Digest } from '../encoding.js'
 import type { Json } from '../json.js'
 import { also, integer, object, setOf, text, where, type Shape } from '../shape.js'
 import { budgetShape, checkBudgets, rateShape, type Budget, type Rate } from './budget.js'
+import type { Constraint } from './constraint.js'
 import { grantsShape, toGrantJson, type Grant } from './grant.js'
 
 /** Who publishes status lists, and below which URL. */
@@ -73,6 +74,18 @@ const members = {
 export const authorityShape: Shape<Authority> = also(object(members, 'CAVEAT_UNKNOWN'), (value, at, report) => {
   checkBudgets(value.budgets ?? [], value.grants, value.audience.length, `${at}.budgets`, report)
 })
+
+/** A grant as JSON writes it. */
+export interface GrantJson extends Omit<Grant, 'args'> {
+  readonly args?: Readonly<Record<string, Constraint>>
+}
+
+/** What a person asks to be granted or handed on; the rest of an authority follows from its place in the chain. */
+export interface AuthorityDraft extends Omit<Authority, 'v' | 'hop' | 'more' | 'parent' | 'statusIssuers' | 'grants'> {
+  readonly grants: readonly GrantJson[]
+  /** hops that may follow; 0 if left out */
+  readonly more?: number
+}
 
 /** Writes an authority as JSON. */
 export function toAuthorityJson(authority: Authority): Json {

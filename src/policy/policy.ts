@@ -115,6 +115,20 @@ function invalid(at: string, why: string): ProcuraError {
   return new ProcuraError('CONFIG_INVALID', { at, why })
 }
 
+/** A JWK set as a policy writes it. */
+export interface KeySet {
+  readonly keys: readonly { readonly kid: DidUrl; readonly kty: 'OKP'; readonly crv: 'Ed25519'; readonly x: string }[]
+}
+
+const keySetShape = object({ keys: setOf(jwk, 1, 8) })
+
+/** Reads the keys of a root. @throws CONFIG_INVALID */
+export function parseKeys(set: KeySet, at: string): ReadonlyMap<DidUrl, PublicKey> {
+  const [wrong] = findings(report => keySetShape(set as unknown as Json, at, report))
+  if (wrong !== undefined) throw invalid(at, wrong.message)
+  return keySet(set.keys, at)
+}
+
 function keySet(keys: readonly { readonly kid: DidUrl; readonly x: string }[], at: string): ReadonlyMap<DidUrl, PublicKey> {
   try {
     return new Map(keys.map(({ kid, x }) => [kid, parsePublicKey(Buffer.from(x, 'base64url'), at)]))

@@ -1,0 +1,49 @@
+import { Readable } from 'node:stream'
+import type { ReadableStream } from 'node:stream/web'
+import { request as send } from 'undici'
+import { ProcuraError } from '../../errors.js'
+
+/** Where an https origin is reached: itself, or the address that the `connect` map names. */
+export type Reach = (origin: string) => string
+
+/** A request whose body is bytes, because they are signed. */
+export interface HttpCall {
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array | null
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Milliseconds to wait for headers, and between two pieces of a body. */
+const PATIENCE = 10_000
+const WITHOUT_BODY = new Set([101, 204, 205, 304])
+
+/**
+ * Sends one HTTP request. Never follows a redirect: what is signed is for one URL.
+ *
+ * @throws SERVICE_UNAVAILABLE - no answer came
+ */
+export async function exchange(url: URL, call: HttpCall, reach: Reach): Promise<Response> {
+  try {
+    const { statusCode, headers, body } = await send(`${reach(url.origin)}${url.pathname}${url.search}`, {
+      method: call.method as 'GET',
+      headers: { ...call.headers, host: url.host },
+      body: call.body,
+      headersTimeout: PATIENCE,
+      bodyTimeout: PATIENCE,
+      ...(call.signal === undefined ? {} : { signal: call.signal }),
+    })
+    const empty = WITHOUT_BODY.has(statusCode)
+    if (empty) await body.dump()
+    return new Response(empty ? null : (Readable.toWeb(body) as ReadableStream<Uint8Array>), {
+      status: statusCode,
+      headers: Object.entries(headers).flatMap(([name, value]): [string, string][] =>
+        (Array.isArray(value) ? value : value === undefined ? [] : [value]).map(one => [name, one]),
+      ),
+    })
+  } catch (cause) {
+    if (call.signal?.aborted === true) throw call.signal.reason
+    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : 'no answer'
+    throw new ProcuraError('SERVICE_UNAVAILABLE', { service: url.origin, why }, { cause })
+  }
+}

@@ -1,0 +1,87 @@
+import { isCode, ProcuraError, printable } from '../../errors.js'
+import { isObject, member, parseJson, type JsonObject } from '../../json.js'
+import type { Clock, Ids, StatusLeases } from '../../ports.js'
+import { signProof } from '../../presentation/proof.js'
+import { bodyDigest } from '../../presentation/request.js'
+import type { Signer } from '../../signer.js'
+import type { Decision, Verifier } from '../../verifier/verifier.js'
+import { exchange, type Reach } from './http.js'
+
+/** What calls to a service need. */
+export interface ServiceOptions {
+  /** https origin of the service */
+  readonly service: string
+  readonly reach: Reach
+  readonly clock: Clock
+  readonly ids: Ids
+}
+
+/**
+ * Posts JSON to a service, proved to come from `signer` and bound to this one request.
+ *
+ * @returns the answer's JSON object
+ * @throws the code the service answered with; SERVICE_UNAVAILABLE
+ */
+export async function postAs(signer: Signer, path: string, body: JsonObject, options: ServiceOptions): Promise<JsonObject> {
+  const { service, clock, ids } = options
+  const bytes = Buffer.from(JSON.stringify(body))
+  const url = `${service}${path}`
+  const bound = { method: 'POST', url, bodyDigest: bodyDigest(bytes) }
+  const proof = await signProof(signer, service, bound, ids.token(), clock.now())
+  return post(url, bytes, { 'agent-proof': proof }, options)
+}
+
+async function post(url: string, body: Uint8Array, headers: Record<string, string>, { service, reach }: ServiceOptions): Promise<JsonObject> {
+  const all = { ...headers, 'content-type': 'application/json', accept: 'application/json' }
+  const response = await exchange(new URL(url), { method: 'POST', headers: all, body }, reach)
+  const answer = await readAnswer(response, service)
+  if (response.ok) return answer
+  const [code, detail] = [member(answer, 'code'), member(answer, 'detail')]
+  if (!isCode(code)) throw new ProcuraError('SERVICE_UNAVAILABLE', { service, why: `status ${response.status}` })
+  throw new ProcuraError(code, {} as never, { message: typeof detail === 'string' ? detail : code })
+}
+
+async function readAnswer(response: Response, service: string): Promise<JsonObject> {
+  const { value } = parseJson(Buffer.from(await response.arrayBuffer()), `answer of ${printable(service)}`)
+  if (isObject(value)) return value
+  throw new ProcuraError('SERVICE_UNAVAILABLE', { service, why: 'its answer is not an object' })
+}
+
+/** Leases status indexes from a service, for the holder of a chain rooted there. */
+export function serviceLeases(options: ServiceOptions): StatusLeases {
+  return {
+    async take(chain, signer) {
+      const answer = await postAs(signer, '/v1/status/allocations', { chain: [...chain], count: 1 }, options)
+      const indexes = member(answer, 'indexes')
+      const first = Array.isArray(indexes) ? (indexes as unknown[])[0] : undefined
+      const { url, index } = (first ?? {}) as { url?: unknown; index?: unknown }
+      if (typeof url === 'string' && typeof index === 'number') return { url, index }
+      throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why: 'it leased no index' })
+    },
+  }
+}
+
+/** For wallets that know no service: delegations of more than 300 s cannot be made. */
+export const noLeases: StatusLeases = {
+  take: () => Promise.reject(new ProcuraError('STATUS_UNAVAILABLE', { list: 'any', why: 'no service to lease an index from' })),
+}
+
+/**
+ * A verifier that asks a service (`POST /v1/verify`).
+ *
+ * @param self - the audience that the secret is bound to
+ * @param secret - the resource server's bearer secret
+ */
+export function remoteVerifier(self: string, secret: string, options: ServiceOptions): Verifier {
+  return {
+    self,
+    async decide(presentation, request) {
+      const { method, url, bodyDigest, action, resource, params } = request
+      const body = Buffer.from(JSON.stringify({ presentation, request: { method, url, bodyDigest, action, resource, params } }))
+      const answer = await post(`${options.service}/v1/verify`, body, { authorization: `Bearer ${secret}` }, options)
+      const isDecision = answer['allow'] === true || (answer['allow'] === false && isCode(answer['code']))
+      if (!isDecision) throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why: 'its answer is no decision' })
+      return answer as unknown as Decision
+    },
+  }
+}

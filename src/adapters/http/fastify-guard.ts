@@ -1,0 +1,94 @@
+import { Readable } from 'node:stream'
+import type {
+  FastifyReply,
+  FastifyRequest,
+  onRequestAsyncHookHandler,
+  preHandlerAsyncHookHandler,
+  preParsingAsyncHookHandler,
+} from 'fastify'
+import type { Decision, Verifier } from '../../verifier/verifier.js'
+import { judge, requirePlainPath, type Intent, type RawRequest } from './guard.js'
+import { PROBLEM, toProblem, toRefusal } from './problem.js'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** the decision that allowed this request; set on routes guarded by `requireAuthority` */
+    authority?: Decision
+  }
+}
+
+/** What the route is about to do. `params` is mandatory: what is not in it is not constrained. */
+export interface GuardOptions {
+  readonly action: string
+  readonly params: (request: FastifyRequest) => Intent['params']
+  /** path of the resource; the request's own path if left out */
+  readonly path?: (request: FastifyRequest) => string
+}
+
+/** Route options of Fastify: spread them into a route, or pass them as its second argument. */
+export interface Guarded {
+  readonly onRequest: onRequestAsyncHookHandler
+  readonly preParsing: preParsingAsyncHookHandler
+  readonly preHandler: preHandlerAsyncHookHandler
+}
+
+const bodies = new WeakMap<FastifyRequest, Buffer>()
+
+/**
+ * Guards a route: the handler runs only for requests that the verifier allows, and finds the decision in
+ * `request.authority`.
+ *
+ * ```ts
+ * app.post('/models', requireAuthority(verifier, { action: 'write', params: request => request.body }), handler)
+ * ```
+ */
+export function requireAuthority(verifier: Verifier, options: GuardOptions): Guarded {
+  return {
+    async onRequest(request, reply) {
+      try {
+        requirePlainPath(request.raw.url ?? '')
+      } catch (thrown) {
+        await reply.code(400).type(PROBLEM).send(toProblem(toRefusal(thrown), true))
+      }
+    },
+    async preParsing(request, _reply, payload) {
+      const body = await collect(payload, request.routeOptions.bodyLimit)
+      bodies.set(request, body)
+      return Object.assign(Readable.from(body.length === 0 ? [] : [body]), { receivedEncodedLength: body.length })
+    },
+    async preHandler(request, reply) {
+      const verdict = await judge(verifier, toRaw(request), () => toIntent(options, request))
+      if (verdict.allow) request.authority = verdict.decision
+      else await send(reply, verdict)
+    },
+  }
+}
+
+async function send(reply: FastifyReply, { problem, headers }: Extract<Awaited<ReturnType<typeof judge>>, { allow: false }>): Promise<void> {
+  await reply.code(problem.status).headers(headers).type(PROBLEM).send(problem)
+}
+
+function toIntent({ action, params, path }: GuardOptions, request: FastifyRequest): Intent {
+  return { action, params: params(request), ...(path === undefined ? {} : { path: path(request) }) }
+}
+
+/** The body as it came over the wire; Fastify's own limit is kept, because parsing comes later. */
+async function collect(payload: AsyncIterable<unknown>, limit: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of payload) {
+    chunks.push(chunk as Buffer)
+    size += (chunk as Buffer).length
+    if (size > limit) throw Object.assign(new Error('Request body is too large'), { statusCode: 413 })
+  }
+  return Buffer.concat(chunks)
+}
+
+function toRaw(request: FastifyRequest): RawRequest {
+  return {
+    method: request.method,
+    target: request.raw.url ?? '',
+    body: bodies.get(request) ?? null,
+    header: name => request.raw.headersDistinct[name]?.length === 1 ? request.raw.headersDistinct[name][0] : request.raw.headersDistinct[name],
+  }
+}

@@ -1,0 +1,85 @@
+import { isResource } from '../../authority/resource.js'
+import { ProcuraError } from '../../errors.js'
+import type { JsonObject } from '../../json.js'
+import { bodyDigest, type ReceivedRequest } from '../../presentation/request.js'
+import type { Decision, Verifier } from '../../verifier/verifier.js'
+import { toProblem, toRefusal, type Problem } from './problem.js'
+
+/** The header a presentation travels in. */
+export const PRESENTATION_HEADER = 'agent-presentation'
+
+/** A request as any HTTP framework hands it over. */
+export interface RawRequest {
+  readonly method: string
+  /** path and query exactly as they came over the wire */
+  readonly target: string
+  readonly body: Uint8Array | null
+  /** a header that came more than once is an array */
+  readonly header: (name: string) => string | readonly string[] | undefined
+}
+
+/** What a route is about to do. Derived by the server; never read from the caller's word. */
+export interface Intent {
+  readonly action: string
+  /** what is not in here is not constrained; a route without parameters says `{}` */
+  readonly params: JsonObject
+  /** path of the resource; the request's own path if left out */
+  readonly path?: string
+}
+
+/** The answer to a guarded request: go on with a decision, or send a problem. */
+export type Verdict =
+  | { readonly allow: true; readonly decision: Decision }
+  | { readonly allow: false; readonly problem: Problem & { readonly authority?: Hint }; readonly headers: Readonly<Record<string, string>> }
+
+/** Tells an honest client what would be checked. Unsigned: a hint, not a promise. */
+export interface Hint {
+  readonly action: string
+  readonly resource: string
+  readonly params: readonly string[]
+}
+
+const TRICKS = /[%\\;#]|\/\/|\/\.{1,2}(?:\/|$)|.\/$/
+
+/**
+ * Refuses raw paths that two programs could read differently (profile §4.1), before anything is derived from them.
+ *
+ * @param target - path and query as they came over the wire
+ * @throws RESOURCE_SYNTAX
+ */
+export function requirePlainPath(target: string): void {
+  const path = target.split('?', 1)[0] ?? ''
+  if (!path.startsWith('/') || TRICKS.test(path)) throw new ProcuraError('RESOURCE_SYNTAX', { at: 'request path' })
+}
+
+/** Decides one request of a protected route. Never throws: whatever goes wrong is a refusal. */
+export async function judge(verifier: Verifier, raw: RawRequest, intent: () => Intent): Promise<Verdict> {
+  let hint: Hint | undefined
+  try {
+    requirePlainPath(raw.target)
+    if (raw.header('content-encoding') !== undefined) throw new ProcuraError('REQUEST_BODY', {})
+    const received = toReceived(verifier.self, raw, intent())
+    hint = { action: received.action, resource: received.resource, params: Object.keys(received.params) }
+    const token = raw.header(PRESENTATION_HEADER)
+    if (typeof token !== 'string') throw new ProcuraError('CALLER_UNKNOWN', { why: 'no Agent-Presentation header' })
+    const decision = await verifier.decide(token, received)
+    if (decision.allow) return { allow: true, decision }
+    return refuse(toProblem(decision, decision.disclose || decision.code === 'CHAIN_UNKNOWN'), hint)
+  } catch (thrown) {
+    return refuse(toProblem(toRefusal(thrown), true), hint)
+  }
+}
+
+function toReceived(self: string, raw: RawRequest, { action, params, path }: Intent): ReceivedRequest {
+  const own = raw.target.split('?', 1)[0] ?? '/'
+  const resource = `${self}${path ?? (own === '/' ? '' : own)}`
+  if (!isResource(resource)) throw new ProcuraError('RESOURCE_SYNTAX', { at: 'request path' })
+  return { method: raw.method, url: `${self}${raw.target}`, bodyDigest: bodyDigest(raw.body), action, resource, params }
+}
+
+function refuse(problem: Problem, hint: Hint | undefined): Verdict {
+  const headers: Record<string, string> = {}
+  if (problem.status === 401) headers['www-authenticate'] = 'Agent-Proof'
+  if (problem.status === 429 || problem.status === 503) headers['retry-after'] = '1'
+  return { allow: false, headers, problem: hint === undefined ? problem : { ...problem, authority: hint } }
+}

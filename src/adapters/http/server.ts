@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
+import type { AuthorityDraft } from '../../authority/authority.js'
+import { methodOf, type Did } from '../../did/did.js'
+import { fromDidKey } from '../../did/key.js'
+import { parsePublicKey, type PublicKey } from '../../ed25519.js'
+import { isProcuraError, ProcuraError } from '../../errors.js'
+import type { Issuer } from '../../issuer.js'
+import type { JsonObject } from '../../json.js'
+import { allocationBody, grantBody, parseBody, revocationBody, verifyBody } from './bodies.js'
+import { proveCaller, proveResourceServer, type ProofPorts, type ResourceServer } from './callers.js'
+import { PROBLEM, toProblem, toRefusal } from './problem.js'
+
+/** What the service answers with. */
+export interface ServerParts extends ProofPorts {
+  /** the service's own https origin: what proofs are bound to */
+  readonly origin: string
+  readonly issuer: Issuer
+  /** the issuer's DID document */
+  readonly document: JsonObject
+  readonly resourceServers: readonly ResourceServer[]
+  readonly admins: ReadonlySet<Did>
+  /** told of every answer of 500 */
+  readonly onDefect: (error: unknown) => void
+}
+
+const BODY_LIMIT = 256 * 1024
+/** Status lists may be kept this long by caches in between (profile §8.1). */
+const LIST_CACHE = 'public, max-age=5, must-revalidate'
+
+/** The HTTP service (service.md §3): every refusal is a problem document with a stable code. */
+export function createServer(parts: ServerParts): FastifyInstance {
+  const { issuer } = parts
+  const app = Fastify({
+    bodyLimit: BODY_LIMIT,
+    routerOptions: { maxParamLength: 512 },
+    requestTimeout: 15_000,
+    forceCloseConnections: 'idle',
+  })
+  const bodies = new WeakMap<FastifyRequest, Buffer>()
+  const caller = (request: FastifyRequest): Promise<Did> =>
+    proveCaller(request, bodies.get(request) ?? null, parts.origin, parts.admins, parts)
+
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    bodies.set(request, body as Buffer)
+    const parse = app.getDefaultJsonParser('error', 'error')
+    parse(request, (body as Buffer).toString('utf8'), done)
+  })
+
+  app.setErrorHandler((error: FastifyError, _request, reply) => {
+    const refusal = toRefusal(asRefusal(error))
+    if (refusal.kind === 'misconfigured') parts.onDefect(error)
+    const problem = toProblem(refusal, true)
+    const status = isProcuraError(error) ? problem.status : (error.statusCode ?? problem.status)
+    if (status === 401) void reply.header('www-authenticate', 'Agent-Proof')
+    return reply.code(status).type(PROBLEM).send({ ...problem, status })
+  })
+  app.setNotFoundHandler((request, reply) =>
+    reply.code(404).type(PROBLEM).send(toProblem(toRefusal(new ProcuraError('NOT_FOUND', { what: `route ${request.method} here` })), true)),
+  )
+
+  app.get('/healthz', () => ({ status: 'ok' }))
+  app.get('/.well-known/did.json', (_, reply) => reply.type('application/did+json').send(JSON.stringify(parts.document)))
+
+  app.get<{ Params: { list: string } }>('/v1/status/:list', async (request, reply) => {
+    const { token } = await issuer.list(request.params.list)
+    const etag = `"${createHash('sha256').update(token).digest('base64url')}"`
+    void reply.header('etag', etag).header('cache-control', LIST_CACHE)
+    if (request.headers['if-none-match'] === etag) return reply.code(304).send()
+    return reply.type('application/vc+jwt').send(token)
+  })
+
+  app.post('/v1/verify', async request => {
+    const { verifier } = proveResourceServer(request, parts.resourceServers)
+    const { presentation, request: asked } = parseBody(verifyBody, request.body)
+    return verifier.decide(presentation, { ...asked, bodyDigest: asked.bodyDigest ?? null })
+  })
+
+  app.post('/v1/grants', async (request, reply) => {
+    const admin = await caller(request)
+    if (!parts.admins.has(admin)) throw new ProcuraError('CALLER_FORBIDDEN', { caller: admin, what: 'grant' })
+    const { to, key, ttl, authority } = parseBody(grantBody, request.body)
+    const { token, digest, id, validUntil } = await issuer.grant({ to, ttl, key: keyOf(to, key), authority: draftOf(authority) })
+    return reply.code(201).send({ credential: token, digest, id, validUntil })
+  })
+
+  app.post('/v1/status/allocations', async (request, reply) => {
+    const holder = await caller(request)
+    const { chain, count } = parseBody(allocationBody, request.body)
+    return reply.code(201).send({ indexes: await issuer.leaseUnder(chain, holder, count) })
+  })
+
+  app.post('/v1/revocations', async request => {
+    const by = await caller(request)
+    const body = parseBody(revocationBody, request.body)
+    return issuer.revoke('chain' in body ? body.chain : body.credential, by, parts.admins.has(by))
+  })
+  return app
+}
+
+/** Faults that Fastify found are malformed requests; the rest is ours, or a defect. */
+function asRefusal(error: FastifyError): unknown {
+  if (isProcuraError(error) || error.statusCode === undefined || error.statusCode >= 500) return error
+  return new ProcuraError('SCHEMA', { at: 'request', why: error.message }, { cause: error })
+}
+
+/** The members a caller may set. What they say is read by the issuer with the verifier's eyes. */
+function draftOf(members: JsonObject): AuthorityDraft {
+  for (const name of ['v', 'hop', 'parent', 'statusIssuers']) {
+    if (Object.hasOwn(members, name)) throw new ProcuraError('SCHEMA', { at: `body.authority.${name}`, why: 'is set by the issuer' })
+  }
+  return members as unknown as AuthorityDraft
+}
+
+function keyOf(did: Did, key: string | undefined): PublicKey {
+  if (key !== undefined) return parsePublicKey(Buffer.from(key, 'base64url'), 'body.key')
+  if (methodOf(did) === 'key') return fromDidKey(did)
+  throw new ProcuraError('SCHEMA', { at: 'body.key', why: `is needed for ${did}` })
+}

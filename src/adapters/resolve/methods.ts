@@ -1,0 +1,56 @@
+import type { DIDDocument, DIDResolutionResult, DIDResolver } from 'did-resolver'
+import { getResolver } from 'key-did-resolver'
+import { isDid } from '../../did/did.js'
+import { didWebUrl } from '../../did/web.js'
+import { isProcuraError } from '../../errors.js'
+import type { Documents } from './documents.js'
+
+/** Resolvers for the two methods, in the form of `did-resolver`; for agents, never for decisions. */
+export interface Methods {
+  readonly key: DIDResolver
+  readonly web: DIDResolver
+}
+
+/**
+ * did:key by computation, did:web from the same bounded documents that decisions use. Neither throws for what a DID or its
+ * host does: refusals stand in `didResolutionMetadata`.
+ *
+ * @see https://www.w3.org/TR/did-core/#did-resolution-metadata
+ */
+export function createMethods(documents: Documents): Methods {
+  const byComputation = getResolver()['key']
+  if (byComputation === undefined) throw new TypeError('key-did-resolver has no method key')
+  return {
+    // checked first: decoding base58 takes quadratic time, and the library has no bound
+    key: async (did, parsed, resolver, options) =>
+      isDid(did) ? byComputation(did, parsed, resolver, options) : refusal('invalidDid', 'not a DID'),
+    async web(did) {
+      if (!isDid(did)) return refusal('invalidDid', 'not a DID')
+      try {
+        didWebUrl(did)
+      } catch (error) {
+        return refusal('invalidDid', messageOf(error))
+      }
+      try {
+        const { json } = await documents.read(did)
+        return {
+          didResolutionMetadata: { contentType: 'application/did+json' },
+          // a copy, because agents write into what they resolve
+          didDocument: structuredClone(json) as unknown as DIDDocument,
+          didDocumentMetadata: {},
+        }
+      } catch (error) {
+        return refusal('notFound', messageOf(error))
+      }
+    },
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (isProcuraError(error)) return error.message
+  throw error
+}
+
+function refusal(error: 'invalidDid' | 'notFound', message: string): DIDResolutionResult {
+  return { didResolutionMetadata: { error, message }, didDocument: null, didDocumentMetadata: {} }
+}

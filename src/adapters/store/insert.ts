@@ -1,0 +1,24 @@
+import type { DataSource, EntitySchema, ObjectLiteral } from 'typeorm'
+import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js'
+
+/**
+ * Adds the row unless one with its primary key stands already.
+ * The count of changed rows is the only answer to trust: an identifier comes back for a duplicate too.
+ *
+ * @returns true if it was added
+ */
+export async function insertMissing<R extends ObjectLiteral>(
+  dataSource: DataSource,
+  table: EntitySchema<R>,
+  row: QueryDeepPartialEntity<R>,
+): Promise<boolean> {
+  const insert = dataSource.createQueryBuilder().insert().into(table).values(row).orIgnore().updateEntity(false)
+  const [sql, parameters] = insert.getQueryAndParameters() as [string, unknown[]]
+  const runner = dataSource.createQueryRunner()
+  try {
+    const { affected } = await runner.query(sql, parameters, true)
+    return affected === 1
+  } finally {
+    await runner.release()
+  }
+}

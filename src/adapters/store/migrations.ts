@@ -1,0 +1,85 @@
+import { type MigrationInterface, type QueryRunner, Table, type TableColumnOptions } from 'typeorm'
+import { CreateVerifierState1793000000002 } from './state-migration.js'
+
+const text = (name: string): TableColumnOptions => ({ name, type: 'text' })
+const whole = (name: string): TableColumnOptions => ({ name, type: 'bigint' })
+const key = (column: TableColumnOptions): TableColumnOptions => ({ ...column, isPrimary: true })
+const optional = (column: TableColumnOptions): TableColumnOptions => ({ ...column, isNullable: true })
+
+const CREDENTIALS = 'stored_credential'
+const LISTS = 'status_list'
+const INDEXES = 'status_index'
+const REVOCATIONS = 'status_revocation'
+const INSTALLATION = 'installation'
+
+/** Makes our tables; they stand beside Veramo's. */
+export class CreateProcuraTables1793000000001 implements MigrationInterface {
+  readonly name = 'CreateProcuraTables1793000000001'
+
+  /** Makes them. */
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.createTable(
+      new Table({
+        name: CREDENTIALS,
+        columns: [
+          key(text('digest')),
+          text('id'),
+          text('issuer'),
+          text('subject'),
+          optional(text('parent')),
+          whole('valid_until'),
+          text('token'),
+          optional(text('status_url')),
+          optional(whole('status_index')),
+        ],
+        indices: [
+          { name: 'stored_credential_id', columnNames: ['id'] },
+          { name: 'stored_credential_subject', columnNames: ['subject', 'valid_until'] },
+          { name: 'stored_credential_parent', columnNames: ['parent'] },
+        ],
+      }),
+    )
+    await runner.createTable(
+      new Table({
+        name: LISTS,
+        columns: [
+          key(text('name')),
+          whole('length'),
+          text('key'),
+          whole('taken'),
+          { name: 'closed', type: 'boolean' },
+          whole('version'),
+          optional(text('token')),
+          whole('signed_at'),
+          whole('signed_revoked'),
+        ],
+      }),
+    )
+    await runner.createTable(
+      new Table({
+        name: INDEXES,
+        columns: [key(text('list')), key(whole('index')), text('issuer')],
+        foreignKeys: [{ columnNames: ['list'], referencedTableName: LISTS, referencedColumnNames: ['name'] }],
+      }),
+    )
+    // only an index that was handed out can be revoked
+    await runner.createTable(
+      new Table({
+        name: REVOCATIONS,
+        columns: [key(text('list')), key(whole('index')), text('by'), whole('at')],
+        foreignKeys: [
+          { columnNames: ['list', 'index'], referencedTableName: INDEXES, referencedColumnNames: ['list', 'index'] },
+        ],
+      }),
+    )
+    await runner.createTable(new Table({ name: INSTALLATION, columns: [key(text('name')), text('value')] }))
+  }
+
+  /** Drops them, with all they hold. */
+  async down(runner: QueryRunner): Promise<void> {
+    for (const table of [INSTALLATION, REVOCATIONS, INDEXES, LISTS, CREDENTIALS]) await runner.dropTable(table)
+  }
+}
+
+/** All migrations of ours, oldest first. */
+export const MIGRATIONS = [CreateProcuraTables1793000000001, CreateVerifierState1793000000002]

@@ -1,0 +1,112 @@
+import { mkdir, open } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { Entities, migrations } from '@veramo/data-store'
+import sqlite3 from 'sqlite3'
+import type { DataSource, QueryRunner } from 'typeorm'
+import type { SqliteDriver } from 'typeorm/driver/sqlite/SqliteDriver.js'
+import { ENTITIES } from './entities.js'
+import { STATE_ENTITIES } from './state-entities.js'
+import { asOpeningError, asStorageError } from './failure.js'
+import { JoiningDataSource } from './joining.js'
+import { MIGRATIONS } from './migrations.js'
+import { SqliteTurnRunner } from './sqlite-runner.js'
+import { Turns } from './turns.js'
+
+const MEMORY = ':memory:'
+/** How long SQLite waits for another process, in milliseconds. */
+const BUSY_TIMEOUT = 5_000
+
+/** One SQLite file, or one in memory, with one writer per process and any number of processes. */
+export class SqliteDataSource extends JoiningDataSource {
+  declare readonly driver: SqliteDriver
+  readonly #file: string
+  readonly #turns: Turns
+  #closing: Promise<void> | undefined
+
+  constructor(file: string) {
+    super({
+      type: 'sqlite',
+      database: file,
+      // TypeORM switches on a mode that records a stack trace for each statement
+      driver: { ...sqlite3, verbose: () => sqlite3 },
+      busyTimeout: BUSY_TIMEOUT,
+      entities: [...Entities, ...ENTITIES, ...STATE_ENTITIES],
+      migrations: [...migrations, ...MIGRATIONS],
+      logging: false,
+    })
+    this.#file = file
+    this.#turns = new Turns(file)
+  }
+
+  /** Opens the connection. Veramo's stores call this on a data source that is not open: one that was closed stays so. */
+  override async initialize(): Promise<this> {
+    if (this.#closing !== undefined) await this.#turns.take()
+    return super.initialize()
+  }
+
+  /** Closes the file after everything that was begun has ended. Closing twice is the same as once. */
+  override destroy(): Promise<void> {
+    if (this.inTransaction) return Promise.reject(new Error('a store cannot be closed inside one of its transactions'))
+    return (this.#closing ??= this.#shut())
+  }
+
+  protected override ownRunner(): QueryRunner {
+    const runner = new SqliteTurnRunner(this.driver, this.#turns, this.#file)
+    return Object.assign(runner, { manager: this.createEntityManager(runner) })
+  }
+
+  async #shut(): Promise<void> {
+    this.#turns.refuse('closed')
+    await this.#turns.drained()
+    if (!this.isInitialized) return
+    try {
+      await super.destroy()
+    } catch (error) {
+      throw asStorageError(error, this.#file)
+    }
+  }
+}
+
+/**
+ * Opens a file, makes it (mode 0600) and its folder (0700) if they are missing, and brings its tables up to date.
+ *
+ * @param path - relative to the working directory, or `:memory:`
+ * @throws STORAGE_UNAVAILABLE
+ */
+export async function openSqlite(path: string): Promise<SqliteDataSource> {
+  const file = path === MEMORY ? path : resolve(path)
+  try {
+    if (file !== MEMORY) await provide(file)
+    const dataSource = new SqliteDataSource(file)
+    await dataSource.initialize()
+    try {
+      await configure(dataSource)
+      await migrate(dataSource)
+    } catch (error) {
+      await dataSource.destroy().catch(() => undefined)
+      throw error
+    }
+    return dataSource
+  } catch (error) {
+    throw asOpeningError(error, file)
+  }
+}
+
+async function provide(file: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  const handle = await open(file, 'a', 0o600)
+  await handle.close()
+}
+
+async function configure(dataSource: DataSource): Promise<void> {
+  await dataSource.query('PRAGMA journal_mode = WAL')
+  await dataSource.query('PRAGMA synchronous = FULL')
+}
+
+/** One transaction for all, so that of two processes that open a new file one makes the tables and the other finds them. */
+async function migrate(dataSource: SqliteDataSource): Promise<void> {
+  // Veramo's migrations rebuild tables; SQLite ignores this inside a transaction
+  await dataSource.query('PRAGMA foreign_keys = OFF')
+  await dataSource.atomically(() => dataSource.runMigrations({ transaction: 'all' }))
+  await dataSource.query('PRAGMA foreign_keys = ON')
+}

@@ -1,0 +1,64 @@
+import type { UnixSeconds } from '../../time.js'
+import { table, text, whole } from './entities.js'
+
+/** A row of `verifier_used`: a presentation or proof that may not be used again. */
+export interface UsedRow {
+  readonly key: string
+  /** when the row may go */
+  readonly until: UnixSeconds
+}
+
+/** Replay memory. */
+export const UsedTable = table<UsedRow>({
+  name: 'VerifierUsed',
+  tableName: 'verifier_used',
+  columns: { key: { ...text, primary: true }, until: whole },
+  indices: [{ name: 'verifier_used_until', columns: ['until'] }],
+})
+
+/** A row of `verifier_spending`: what was charged to one budget. */
+export interface SpendingRow {
+  readonly account: string
+  /** in the budget's smallest unit */
+  readonly spent: number
+  /** when the credential ends, and the row may go */
+  readonly until: UnixSeconds
+}
+
+/** Budgets. */
+export const SpendingTable = table<SpendingRow>({
+  name: 'VerifierSpending',
+  tableName: 'verifier_spending',
+  columns: { account: { ...text, primary: true }, spent: whole, until: whole },
+})
+
+/** A row of `verifier_call`: one accepted call under a rate. */
+export interface CallRow {
+  readonly id: number
+  readonly account: string
+  readonly at: UnixSeconds
+}
+
+/** Rates. */
+export const CallTable = table<CallRow>({
+  name: 'VerifierCall',
+  tableName: 'verifier_call',
+  columns: { id: { type: 'integer', primary: true, generated: 'increment' }, account: text, at: whole },
+  indices: [{ name: 'verifier_call_account', columns: ['account', 'at'] }],
+})
+
+/** A row of `list_version`: the highest version of a list ever seen. */
+export interface VersionRow {
+  readonly url: string
+  readonly version: number
+}
+
+/** Rollback memory. */
+export const VersionTable = table<VersionRow>({
+  name: 'ListVersion',
+  tableName: 'list_version',
+  columns: { url: { ...text, primary: true }, version: whole },
+})
+
+/** All tables of a verifier's state. */
+export const STATE_ENTITIES = [UsedTable, SpendingTable, CallTable, VersionTable] as const

@@ -1,0 +1,59 @@
+import { type MigrationInterface, type QueryRunner, Table } from 'typeorm'
+
+const TABLES = ['verifier_used', 'verifier_spending', 'verifier_call', 'list_version']
+
+/** Makes the tables of a verifier's state. */
+export class CreateVerifierState1793000000002 implements MigrationInterface {
+  readonly name = 'CreateVerifierState1793000000002'
+
+  /** Makes them. */
+  async up(runner: QueryRunner): Promise<void> {
+    const text = { type: 'text' }
+    const whole = { type: 'bigint' }
+    await runner.createTable(
+      new Table({
+        name: 'verifier_used',
+        columns: [
+          { name: 'key', ...text, isPrimary: true },
+          { name: 'until', ...whole },
+        ],
+        indices: [{ name: 'verifier_used_until', columnNames: ['until'] }],
+      }),
+    )
+    await runner.createTable(
+      new Table({
+        name: 'verifier_spending',
+        columns: [
+          { name: 'account', ...text, isPrimary: true },
+          { name: 'spent', ...whole },
+          { name: 'until', ...whole },
+        ],
+      }),
+    )
+    await runner.createTable(
+      new Table({
+        name: 'verifier_call',
+        columns: [
+          { name: 'id', type: 'integer', isPrimary: true, isGenerated: true, generationStrategy: 'increment' },
+          { name: 'account', ...text },
+          { name: 'at', ...whole },
+        ],
+        indices: [{ name: 'verifier_call_account', columnNames: ['account', 'at'] }],
+      }),
+    )
+    await runner.createTable(
+      new Table({
+        name: 'list_version',
+        columns: [
+          { name: 'url', ...text, isPrimary: true },
+          { name: 'version', ...whole },
+        ],
+      }),
+    )
+  }
+
+  /** Drops them, and what they remember with them. */
+  async down(runner: QueryRunner): Promise<void> {
+    for (const name of [...TABLES].reverse()) await runner.dropTable(name)
+  }
+}

@@ -1,0 +1,96 @@
+import { LessThan, MoreThan, type DataSource } from 'typeorm'
+import { ProcuraError } from '../../errors.js'
+import type { Charge, Clock, Ledger, ListVersions, Nonces, Replay, Revocations, Throttle } from '../../ports.js'
+import type { Database } from './database.js'
+import { insertMissing } from './insert.js'
+import { CallTable, SpendingTable, UsedTable, VersionTable } from './state-entities.js'
+
+/** What a verifier remembers, in a database: it survives a restart, and processes may share it. */
+export interface StoredState {
+  readonly replay: Replay
+  readonly ledger: Ledger
+  readonly listVersions: ListVersions
+  readonly nonces: Nonces
+  readonly revocations: Revocations
+}
+
+/** Uses between two clean-ups of what has ended. */
+const SWEEP_EVERY = 1000
+
+/** State in the tables of an open store. */
+export function storeState(database: Database, clock: Clock): StoredState {
+  return {
+    replay: replayOf(database.dataSource, clock),
+    ledger: ledgerOf(database),
+    listVersions: versionsOf(database),
+    // nobody hands out nonces yet, so none is good: a policy that challenges refuses everything
+    nonces: { consume: () => Promise.resolve(false) },
+    revocations: { revoked: () => Promise.resolve(null) },
+  }
+}
+
+function replayOf(dataSource: DataSource, clock: Clock): Replay {
+  let uses = 0
+  return {
+    consume: (key, _issuedAt, until) =>
+      translate('REPLAY_UNAVAILABLE', async () => {
+        uses += 1
+        if (uses % SWEEP_EVERY === 0) await dataSource.getRepository(UsedTable).delete({ until: LessThan(clock.now()) })
+        return insertMissing(dataSource, UsedTable, { key, until })
+      }),
+  }
+}
+
+/** Charges in one transaction; accounts in the order of their names, so that two processes never wait for each other. */
+function ledgerOf({ dataSource, transaction }: Database): Ledger {
+  const calls = dataSource.getRepository(CallTable)
+  const spendings = dataSource.getRepository(SpendingTable)
+  const isFull = async ({ account, max, per }: Throttle, now: number): Promise<boolean> =>
+    (await calls.countBy({ account, at: MoreThan(now - per) })) >= max
+  const spentOn = async ({ account }: Charge): Promise<number> => (await spendings.findOneBy({ account }))?.spent ?? 0
+  return {
+    charge: (throttles, charges, now) =>
+      translate('LEDGER_UNAVAILABLE', () =>
+        transaction(async () => {
+          for (const one of throttles) if (await isFull(one, now)) return one
+          const ordered = [...charges].sort((a, b) => (a.account < b.account ? -1 : 1))
+          const before = new Map<string, number>()
+          for (const one of ordered) {
+            const spent = await spentOn(one)
+            if (spent + one.amount > one.max) return one
+            before.set(one.account, spent)
+          }
+          for (const { account, amount, until } of ordered) {
+            const spent = (before.get(account) ?? 0) + amount
+            await spendings.upsert({ account, spent, until }, ['account'])
+          }
+          for (const { account, per } of throttles) {
+            await calls.delete({ account, at: LessThan(now - per) })
+            await calls.insert({ account, at: now })
+          }
+          return null
+        }),
+      ),
+  }
+}
+
+function versionsOf({ dataSource, transaction }: Database): ListVersions {
+  const versions = dataSource.getRepository(VersionTable)
+  return {
+    raise: (url, version) =>
+      transaction(async () => {
+        const seen = (await versions.findOneBy({ url }))?.version ?? -1
+        if (version > seen) await versions.upsert({ url, version }, ['url'])
+        return Math.max(version, seen)
+      }),
+  }
+}
+
+/** Whatever keeps the store from answering is "do not know", under the port's own code. */
+async function translate<T>(code: 'REPLAY_UNAVAILABLE' | 'LEDGER_UNAVAILABLE', work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    throw new ProcuraError(code, { why: cause instanceof Error ? cause.message : 'unknown' }, { cause })
+  }
+}

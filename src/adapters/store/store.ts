@@ -1,0 +1,35 @@
+import type { Credentials, StatusRows } from '../../ports.js'
+import { CredentialRows } from './credentials.js'
+import { type Database, openDatabase } from './database.js'
+import { Installation } from './installation.js'
+import { LIST_LENGTH, StatusTables } from './status-rows.js'
+
+/** A database and the ports it serves. Whatever is called inside `transaction` takes part in it, Veramo's stores too. */
+export interface Store extends Database {
+  readonly credentials: Credentials
+  readonly statusRows: StatusRows
+  readonly installation: Installation
+}
+
+/**
+ * Opens the store and brings its tables up to date.
+ *
+ * @param url - see {@link openDatabase}
+ * @param listLength - bits of the status lists opened from now on: a power of two, 2048 to 2^20
+ * @throws CONFIG_INVALID, STORAGE_UNAVAILABLE
+ */
+export async function openStore(url: string, listLength = LIST_LENGTH): Promise<Store> {
+  const database = await openDatabase(url)
+  const { dataSource } = database
+  try {
+    return {
+      ...database,
+      credentials: new CredentialRows(dataSource),
+      statusRows: new StatusTables(dataSource, database, listLength),
+      installation: new Installation(dataSource),
+    }
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}

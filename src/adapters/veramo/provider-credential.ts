@@ -1,0 +1,38 @@
+import type { Call } from '../../authority/grant.js'
+import { MAX_CREDENTIAL } from '../../credential/credential.js'
+import { openChain, requireInTime, type Chain, type Link, type Progress } from '../../delegation/chain.js'
+import { readJws } from '../../jws/compact.js'
+import type { Policy } from '../../policy/policy.js'
+import { requireRootKey, requireTrustedRoot } from '../../verifier/checks.js'
+import { requireLive } from '../../verifier/live.js'
+import type { VerifierPorts } from '../../verifier/verifier.js'
+
+/**
+ * Opens one credential that stands alone: a root, because the key of any other is named by the link above it.
+ * Steps 1 to 3, 6 to 9, 13 and 17 of profile §6, in that order; freshness as the riskiest action it grants asks for.
+ *
+ * Does not check audience, grants or any request.
+ *
+ * @param token - `vc+jwt`
+ * @throws the codes of those steps
+ */
+export async function requireCredential(token: string, policy: Policy, ports: VerifierPorts): Promise<Link> {
+  const now = ports.clock.now()
+  const progress: Progress = { link: null }
+  const sealed = readJws(token, 'vc+jwt', MAX_CREDENTIAL, 'credential')
+  const root = requireTrustedRoot(sealed, policy)
+  const key = await requireRootKey(sealed, root, ports.keys)
+  const chain = await openChain([sealed], key, root.maxTtl, policy.subjectKeyBinding, ports.keys, progress)
+  requireInTime(chain, now, progress)
+  await requireLive(chain, policy, riskiestCall(chain, policy), now, ports, progress)
+  return chain[0]
+}
+
+/** No call is made, so none is known: assume the one whose status may be oldest by the least. */
+function riskiestCall([{ claims }]: Chain, policy: Policy): Call {
+  const maxAge = ({ action }: Call): number => policy.maxStatusAge[policy.risk.get(action) ?? 'low']
+  const calls = claims.authority.grants.flatMap(({ resource, actions }) =>
+    actions.map((action): Call => ({ action, resource, params: {} })),
+  )
+  return calls.reduce((strictest, call) => (maxAge(call) < maxAge(strictest) ? call : strictest))
+}

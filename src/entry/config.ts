@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import type { AgentFile } from '../adapters/veramo/agent-file.js'
+import { isDid, type Did } from '../did/did.js'
+import { isS256 } from '../encoding.js'
+
+const did = z.string().refine((value): value is Did => isDid(value), 'is not a DID')
+const origin = z.string().refine(isHttpsOrigin, 'is not an https origin such as https://id.example.org')
+const path = z.string().min(1).max(1024)
+
+const resourceServer = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'is not 1 to 64 letters, digits, dots, dashes'),
+  secretHash: z.string().refine(isS256, 'is not a base64url SHA-256'),
+  policy: path,
+})
+
+const procura = z.strictObject({
+  origin,
+  storage: z.string().min(1),
+  keyFile: path,
+  operator: z.string().min(1),
+  audit: path,
+  listen: z
+    .strictObject({
+      host: z.string().min(1).max(253),
+      port: z.int().min(0).max(65_535),
+      behindTls: z.boolean().default(false),
+    })
+    .refine(({ host, behindTls }) => behindTls || isLoopback(host), {
+      path: ['host'],
+      message: 'is not a loopback address: this listener speaks plain HTTP; put TLS before it and set behindTls: true',
+    }),
+  connect: z.record(z.string(), z.string()).default({}),
+  admins: z.array(did).default([]),
+  resourceServers: z.array(resourceServer).default([]),
+})
+
+/** The `procura:` block of an agent file. Paths are relative to the working directory. */
+export type Config = z.infer<typeof procura>
+
+/** `PROCURA_*` → the member it overrides. */
+const OVERRIDES: Readonly<Record<string, readonly [string, ...string[]]>> = {
+  PROCURA_ORIGIN: ['origin'],
+  PROCURA_STORAGE: ['storage'],
+  PROCURA_KEY_FILE: ['keyFile'],
+  PROCURA_PORT: ['listen', 'port'],
+}
+
+/**
+ * Reads the `procura:` block, environment variables `PROCURA_*` over it.
+ *
+ * @throws CONFIG_INVALID - with file, line and path of the first thing wrong; unknown members are refused
+ */
+export async function readConfig(file: AgentFile, environment: Readonly<Record<string, string | undefined>>): Promise<Config> {
+  const block = await file.resolve(['procura'])
+  const result = procura.safeParse(override(block, environment))
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  const at = (issue?.path ?? []).filter(step => typeof step !== 'symbol')
+  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined
+  throw file.invalid(['procura', ...at, ...(unknown === undefined ? [] : [unknown])], issue?.message ?? 'is malformed')
+}
+
+function override(block: unknown, environment: Readonly<Record<string, string | undefined>>): unknown {
+  const changed = structuredClone(block)
+  for (const [name, [first, second]] of Object.entries(OVERRIDES)) {
+    const text = environment[name]
+    if (text === undefined || text === '' || typeof changed !== 'object' || changed === null) continue
+    const section = changed as Record<string, unknown>
+    if (second === undefined) section[first] = text
+    else section[first] = { ...(section[first] as object), [second]: /^\d{1,5}$/.test(text) ? Number(text) : text }
+  }
+  return changed
+}
+
+function isHttpsOrigin(value: string): boolean {
+  return URL.canParse(value) && new URL(value).protocol === 'https:' && new URL(value).origin === value
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
+}

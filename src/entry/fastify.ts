@@ -1,0 +1,1 @@
+export { requireAuthority, type Guarded, type GuardOptions } from '../adapters/http/fastify-guard.js'

@@ -1,0 +1,69 @@
+import { postAs } from '../adapters/client/service.js'
+import { systemClock, systemIds } from '../adapters/system.js'
+import type { AuthorityDraft } from '../authority/authority.js'
+import type { Did } from '../did/did.js'
+import { member, type JsonObject } from '../json.js'
+import { ProcuraError } from '../errors.js'
+import { openNetwork } from './parts.js'
+import { openWallet } from './wallet.js'
+
+/** How an issuer's script reaches its service. */
+export interface IssuerOptions {
+  /** https origin of the service */
+  readonly service: string
+  /** the operator's wallet, made by the service's first start: `sqlite://data/var/operator.db` */
+  readonly storage: string
+  readonly keyFile?: string
+  /** development only: https origin → address */
+  readonly connect?: Readonly<Record<string, string>>
+}
+
+/** What a root capability grants; the issuer fills in version, hop and status issuers. */
+export interface RootGrant {
+  readonly to: Did
+  /** base64url of the recipient's Ed25519 key; may be left out for did:key */
+  readonly key?: string
+  readonly authority: AuthorityDraft
+  /** seconds; at most 86 400 */
+  readonly ttl: number
+}
+
+/** An issuer's admin: every call is signed by the operator's key. */
+export interface OpenIssuer {
+  /** DID of the operator */
+  readonly operator: Did
+  /** Issues a root capability. @throws CALLER_FORBIDDEN, SCHEMA, … as the service answers */
+  grant(grant: RootGrant): Promise<{ readonly credential: string; readonly digest: string; readonly validUntil: number }>
+  /** Revokes by digest or id of a credential the service keeps, or by the chain of one it never saw. */
+  revoke(target: string | readonly string[]): Promise<JsonObject>
+  close(): Promise<void>
+}
+
+/** Name of the operator's agent in its wallet. */
+export const OPERATOR = 'operator'
+
+/** Opens the operator's wallet for calls to its service. @throws NOT_FOUND, KEY_FILE, STORAGE_UNAVAILABLE */
+export async function openIssuer({ service, connect = {}, ...where }: IssuerOptions): Promise<OpenIssuer> {
+  const network = openNetwork(connect)
+  const wallet = await openWallet({ ...where, roots: [], service, connect })
+  const { holder, did } = await wallet.agent(OPERATOR)
+  const calls = { service, reach: network.reach, clock: systemClock, ids: systemIds }
+  return {
+    operator: did,
+    async grant({ to, key, authority, ttl }) {
+      const body = { to, ttl, authority: authority as unknown as JsonObject, ...(key === undefined ? {} : { key }) }
+      const answer = await postAs(holder, '/v1/grants', body, calls)
+      const [credential, digest, validUntil] = ['credential', 'digest', 'validUntil'].map(name => member(answer, name))
+      if (typeof credential !== 'string' || typeof digest !== 'string' || typeof validUntil !== 'number') {
+        throw new ProcuraError('SERVICE_UNAVAILABLE', { service, why: 'its answer holds no credential' })
+      }
+      return { credential, digest, validUntil }
+    },
+    revoke: target =>
+      postAs(holder, '/v1/revocations', typeof target === 'string' ? { credential: target } : { chain: [...target] }, calls),
+    async close() {
+      await wallet.close()
+      await network.close()
+    },
+  }
+}

@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { parseConnect, type Connect } from '../adapters/resolve/connect.js'
+import { createFetch } from '../adapters/resolve/fetch.js'
+import { createKeys, type ResolvedKeys } from '../adapters/resolve/keys.js'
+import { createStatusLists } from '../adapters/resolve/status-lists.js'
+import type { Hosted } from '../adapters/resolve/documents.js'
+import { openStore, type Store } from '../adapters/store/store.js'
+import { singleProcessState } from '../adapters/state/memory.js'
+import { systemClock, systemIds } from '../adapters/system.js'
+import type { AgentFile } from '../adapters/veramo/agent-file.js'
+import { createVeramoAgent, type VeramoAgent } from '../adapters/veramo/agent.js'
+import { openKeyFile } from '../adapters/veramo/key-file.js'
+import { VcJoseProvider, type VcJoseOptions } from '../adapters/veramo/provider.js'
+import { veramoVault, type VeramoVault } from '../adapters/veramo/vault.js'
+import { s256 } from '../encoding.js'
+import { ProcuraError } from '../errors.js'
+import { MAX_STATUS_AGE } from '../policy/policy.js'
+import type { StatusLists } from '../ports.js'
+
+/** The `agent.yml` of the package. */
+export const AGENT_FILE = fileURLToPath(new URL('../../agent.yml', import.meta.url))
+
+/** What reaches other machines. */
+export interface Network {
+  readonly keys: ResolvedKeys
+  readonly statusLists: StatusLists
+  /** where an https origin is reached: itself, or what `connect` names */
+  readonly reach: (origin: string) => string
+  close(): Promise<void>
+}
+
+/** @param connect - https origin → address; the only way to a loopback listener */
+export function openNetwork(connect: Connect, hosted?: Hosted): Network {
+  const fetch = createFetch({ connect })
+  const exceptions = parseConnect(connect)
+  return {
+    keys: createKeys({ fetch, clock: systemClock, hosted }),
+    statusLists: createStatusLists({ fetch, clock: systemClock }),
+    reach: origin => exceptions.get(origin) ?? origin,
+    close: () => fetch.close(),
+  }
+}
+
+/** Storage, and the agent whose keys are in it. */
+export interface Home {
+  readonly store: Store
+  readonly agent: VeramoAgent
+  readonly vault: VeramoVault
+  close(): Promise<void>
+}
+
+/** Where an agent lives. */
+export interface HomeOptions {
+  readonly file: AgentFile
+  /** `sqlite://path` or `sqlite::memory:` */
+  readonly storage: string
+  /** path, or `env:NAME`; not read for a store in memory, whose keys end with it */
+  readonly keyFile: string
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly network: Network
+}
+
+/**
+ * Opens storage and the Veramo agent over it. A database and its key file belong together: the store remembers which
+ * key it was made with, so a missing or foreign key file stops the start before anything is written under it.
+ *
+ * @throws CONFIG_INVALID, STORAGE_UNAVAILABLE, KEY_FILE
+ */
+export async function openHome({ file, storage, keyFile, environment, network }: HomeOptions): Promise<Home> {
+  const store = await openStore(storage)
+  try {
+    const secret = await openSecret(store, storage, keyFile, environment)
+    const agent = await createVeramoAgent(file, {
+      'procura/veramo': {
+        dataSource: () => store.dataSource,
+        secretKey: () => secret,
+        resolver: () => network.keys.methods,
+        trust: () => trustNobody(network),
+        VcJoseProvider,
+      },
+    })
+    return { store, agent, vault: veramoVault(agent, store.transaction), close: () => store.close() }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+const FINGERPRINT = 'key-fingerprint'
+
+async function openSecret(store: Store, storage: string, keyFile: string, env: HomeOptions['environment']): Promise<string> {
+  if (storage === 'sqlite::memory:') return randomBytes(32).toString('hex')
+  const known = await store.installation.get(FINGERPRINT)
+  const secret = await openKeyFile(keyFile, { mayCreate: known === null, env })
+  const fingerprint = s256(`procura key file ${secret}`)
+  if (known === null) await store.installation.insertIfAbsent(FINGERPRINT, fingerprint)
+  if ((await store.installation.get(FINGERPRINT)) !== fingerprint) {
+    throw new ProcuraError('KEY_FILE', { file: keyFile, why: `does not belong to ${storage}` })
+  }
+  return secret
+}
+
+/** A home verifies for nobody: `agent.verifyPresentation` of its agent refuses every root. */
+function trustNobody({ keys, statusLists }: Network): VcJoseOptions {
+  return {
+    policy: {
+      self: 'urn:procura:home',
+      maxChain: 5,
+      subjectKeyBinding: 'cnf+did',
+      roots: new Map(),
+      risk: new Map(),
+      maxStatusAge: MAX_STATUS_AGE,
+      challenge: 'never',
+      version: 'none',
+    },
+    ports: {
+      clock: systemClock,
+      ids: systemIds,
+      keys,
+      statusLists,
+      ...singleProcessState(systemClock),
+      audit: { record: () => Promise.resolve() },
+    },
+  }
+}

@@ -1,0 +1,163 @@
+import type { FastifyInstance } from 'fastify'
+import { fileAudit } from '../adapters/audit/file.js'
+import { createServer } from '../adapters/http/server.js'
+import { storeState } from '../adapters/store/state.js'
+import type { Store } from '../adapters/store/store.js'
+import { systemClock, systemIds } from '../adapters/system.js'
+import { readAgentFile, type AgentFile } from '../adapters/veramo/agent-file.js'
+import type { Did } from '../did/did.js'
+import { toDidDocument } from '../did/document.js'
+import { didWebOf } from '../did/web.js'
+import { ProcuraError } from '../errors.js'
+import type { JsonObject } from '../json.js'
+import { createIssuer, type Issuer } from '../issuer.js'
+import type { Snapshot, StatusLists } from '../ports.js'
+import { createVerifier } from '../verifier/verifier.js'
+import { readConfig, type Config } from './config.js'
+import { OPERATOR } from './issuer.js'
+import { openHome, openNetwork } from './parts.js'
+import { readPolicy } from './verifier.js'
+import { openWallet } from './wallet.js'
+
+/** How a service is started. */
+export interface ServiceOptions {
+  /** path of the agent file */
+  readonly config: string
+  /** what `$env` and `PROCURA_*` may name */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** told of defects; callers get a bare 500 */
+  readonly onDefect?: (error: unknown) => void
+}
+
+/** A service that listens. */
+export interface Service {
+  readonly config: Config
+  /** DID of the issuer */
+  readonly did: Did
+  /** DID of the operator, the first admin */
+  readonly operator: Did
+  /** where it listens, as `http://host:port` */
+  readonly address: string
+  readonly app: FastifyInstance
+  /** Stops listening, finishes what was accepted, closes storage. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts the service that an agent file describes. The first start makes its folders, key file, database, DID and an
+ * operator's wallet whose DID is the first admin.
+ *
+ * @throws CONFIG_INVALID, KEY_FILE, STORAGE_UNAVAILABLE, AUDIT_UNAVAILABLE - says what to correct; nothing listens then
+ */
+export async function openService({ config: path, environment, onDefect = () => undefined }: ServiceOptions): Promise<Service> {
+  const file = await readAgentFile(path, environment)
+  const config = await readConfig(file, environment)
+  const opened: (() => Promise<unknown>)[] = []
+  const close = async (): Promise<void> => {
+    for (const one of opened.splice(0).reverse()) await one()
+  }
+  try {
+    return { ...(await start(file, config, environment, onDefect, opened)), config, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function start(
+  file: AgentFile,
+  config: Config,
+  environment: ServiceOptions['environment'],
+  onDefect: (error: unknown) => void,
+  opened: (() => Promise<unknown>)[],
+): Promise<Omit<Service, 'config' | 'close'>> {
+  const did = didWebOf(config.origin)
+  let document: JsonObject | null = null
+  const network = openNetwork(config.connect, asked => (asked === did ? document : null))
+  opened.push(() => network.close())
+  const audit = await fileAudit(config.audit)
+  opened.push(() => audit.close())
+  const { storage, keyFile } = config
+  const { store, vault } = await openHome({ file, storage, keyFile, environment, network })
+  opened.push(() => store.close())
+
+  const signer = (await vault.signer(did)) ?? (await vault.createWebDid(did, 'issuer'))
+  document = toDidDocument(did, [{ kid: signer.kid, key: signer.publicKey }])
+  const shared = { clock: systemClock, ids: systemIds, keys: network.keys, ...storeState(store, systemClock) }
+  const statusBase = `${config.origin}/v1/status/`
+  const { credentials, statusRows, transaction } = store
+  const identity = { signer, publicKey: signer.publicKey, statusBase }
+  const issuer = createIssuer(identity, { ...shared, credentials, statusRows, transaction })
+  const statusLists = withOwnLists(issuer, statusBase, network.statusLists)
+  const resourceServers = await Promise.all(
+    config.resourceServers.map(async ({ name, secretHash, policy }) => ({
+      name,
+      secretHash,
+      verifier: createVerifier(await readPolicy(policy), { ...shared, statusLists, audit }),
+    })),
+  )
+  const operator = await openOperator(config, store)
+  const admins = new Set([operator, ...config.admins])
+  const app = createServer({ ...shared, origin: config.origin, issuer, document, resourceServers, admins, onDefect })
+  opened.push(() => app.close())
+  return { did, operator, app, address: await listen(app, config.listen) }
+}
+
+/** The operator's DID, from a wallet of its own; the first start makes it and remembers it as the first admin. */
+async function openOperator({ operator, origin }: Config, store: Store): Promise<Did> {
+  const wallet = await openWallet({ storage: operator, roots: [], service: origin })
+  try {
+    const known = await store.installation.get(OPERATOR)
+    const agent = await wallet.agent(OPERATOR).catch((error: unknown) => {
+      if (known === null) return wallet.createAgent({ name: OPERATOR })
+      throw error
+    })
+    await store.installation.insertIfAbsent(OPERATOR, agent.did)
+    const admin = await store.installation.get(OPERATOR)
+    if (admin === agent.did) return agent.did
+    throw new ProcuraError('CONFIG_INVALID', { at: operator, why: `holds another operator than ${String(admin)}; restore its wallet` })
+  } finally {
+    await wallet.close()
+  }
+}
+
+/** Lists of this service are read where they are made; nobody asks himself over the network. */
+function withOwnLists(issuer: Issuer, statusBase: string, others: StatusLists): StatusLists {
+  const snapshots = new Map<string, Snapshot>()
+  return {
+    async read(url, maxAge) {
+      if (!url.startsWith(statusBase)) return others.read(url, maxAge)
+      const { token } = await issuer.list(url.slice(statusBase.length))
+      const before = snapshots.get(url)
+      const snapshot = before?.token === token ? before : { token }
+      snapshots.set(url, snapshot)
+      return { snapshot, age: 0 }
+    },
+  }
+}
+
+async function listen(app: FastifyInstance, { host, port }: Config['listen']): Promise<string> {
+  try {
+    return await app.listen({ host, port })
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
+    throw new ProcuraError('CONFIG_INVALID', { at: 'procura.listen', why: `cannot listen on ${host}:${port} (${code})` }, { cause })
+  }
+}
+
+/** Runs the service until SIGINT or SIGTERM: `procura serve`. */
+export async function serve(options: ServiceOptions & { readonly print: (line: string) => void }): Promise<void> {
+  const { config, did, operator, address, close } = await openService(options)
+  const { print } = options
+  print(`procura listens on ${address} as ${config.origin}`)
+  print(`  issuer    ${did}`)
+  print(`  operator  ${operator} (wallet ${config.operator})`)
+  print(`  storage   ${config.storage}`)
+  print(`  try next  curl ${address}/.well-known/did.json`)
+  await new Promise(resolve => {
+    process.once('SIGINT', resolve)
+    process.once('SIGTERM', resolve)
+  })
+  print('procura stops')
+  await close()
+}

@@ -1,0 +1,3 @@
+export { createVeramoAgent, type Registry, type VeramoAgent } from '../adapters/veramo/agent.js'
+export { readAgentFile, type AgentFile } from '../adapters/veramo/agent-file.js'
+export { VcJoseProvider, type VcJoseOptions } from '../adapters/veramo/provider.js'

@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises'
+import { remoteVerifier as remote } from '../adapters/client/service.js'
+import { singleProcessState as inMemory, type State } from '../adapters/state/memory.js'
+import { openStore } from '../adapters/store/store.js'
+import { storeState } from '../adapters/store/state.js'
+import { systemClock, systemIds } from '../adapters/system.js'
+import { ProcuraError } from '../errors.js'
+import { isObject, parseJson, type JsonObject } from '../json.js'
+import { parsePolicy, type Policy } from '../policy/policy.js'
+import { createVerifier as create, type Verifier } from '../verifier/verifier.js'
+import type { Audit } from '../ports.js'
+import { openNetwork } from './parts.js'
+
+export { fileAudit } from '../adapters/audit/file.js'
+export type { State } from '../adapters/state/memory.js'
+export type { Decision, Verifier } from '../verifier/verifier.js'
+
+/** What a verifier in this process needs. Nothing has a default that weakens it. */
+export interface VerifierOptions {
+  /** the policy, or the path of its JSON file */
+  readonly policy: JsonObject | string
+  readonly state: State
+  readonly audit: Audit
+  /** development only: https origin → address */
+  readonly connect?: Readonly<Record<string, string>>
+}
+
+/** A verifier that runs in the resource server, no service needed. @throws CONFIG_INVALID */
+export async function createVerifier({ policy, state, audit, connect = {} }: VerifierOptions): Promise<Verifier> {
+  const network = openNetwork(connect)
+  const parsed = typeof policy === 'string' ? await readPolicy(policy) : parsePolicy(policy)
+  const { keys, statusLists } = network
+  return create(parsed, { clock: systemClock, ids: systemIds, keys, statusLists, ...state, audit })
+}
+
+/** Reads a policy file. @throws CONFIG_INVALID - names the file and each member that is wrong */
+export async function readPolicy(path: string): Promise<Policy> {
+  let bytes: Uint8Array
+  try {
+    bytes = await readFile(path)
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
+    throw new ProcuraError('CONFIG_INVALID', { at: path, why: `cannot be read (${code})` }, { cause })
+  }
+  const { value } = parseJson(bytes, path)
+  if (!isObject(value)) throw new ProcuraError('CONFIG_INVALID', { at: path, why: 'is not a JSON object' })
+  return parsePolicy(value, path)
+}
+
+/**
+ * State that ends with the process. Refuses presentations issued before it started and credentials with budgets or
+ * rates, because a restart would forget them.
+ */
+export function singleProcessState(): State {
+  return inMemory(systemClock)
+}
+
+/** State in a SQLite file; processes on one machine may share it. @param file - path; made if missing */
+export async function sqliteState(file: string): Promise<State & { close(): Promise<void> }> {
+  const store = await openStore(`sqlite://${file}`)
+  return { ...storeState(store, systemClock), close: () => store.close() }
+}
+
+/** A verifier that asks a service. */
+export interface RemoteOptions {
+  /** the audience that the secret is bound to: this resource server's https origin */
+  readonly self: string
+  /** https origin of the service */
+  readonly service: string
+  /** bearer secret of this resource server */
+  readonly secret: string
+  /** development only: https origin → address */
+  readonly connect?: Readonly<Record<string, string>>
+}
+
+/** The same interface over `POST /v1/verify`. @throws CONFIG_INVALID */
+export function remoteVerifier({ self, service, secret, connect = {} }: RemoteOptions): Verifier {
+  const { reach } = openNetwork(connect)
+  return remote(self, secret, { service, reach, clock: systemClock, ids: systemIds })
+}
+

@@ -1,0 +1,115 @@
+import { describe, expect, test, vi } from 'vitest'
+import { ALICE, alicesHost, documentOf, find, KEY, OTHER } from './alice.js'
+import { codeOf } from './host.js'
+
+describe('copies', () => {
+  test('live for less than 300 s by the clock, and not a moment longer when the host is gone', async () => {
+    const { host, clock, keys } = await alicesHost()
+    expect(await find(keys)).toBe(KEY.x)
+    clock.seconds += 299
+    expect(await find(keys)).toBe(KEY.x)
+    expect(host.requests).toHaveLength(1)
+    await host.stop()
+    expect(await find(keys)).toBe(KEY.x)
+    clock.seconds += 1
+    expect(await codeOf(() => find(keys))).toBe('DID_RESOLUTION')
+  })
+
+  test('age by uptime too: a clock that stands still keeps nothing', async () => {
+    let uptime = 0
+    const { host, keys } = await alicesHost({ uptime: () => uptime })
+    await find(keys)
+    uptime = 299_999
+    await find(keys)
+    expect(host.requests).toHaveLength(1)
+    uptime = 300_000
+    await find(keys)
+    expect(host.requests).toHaveLength(2)
+  })
+
+  test('a clock that is set back keeps nothing', async () => {
+    const { host, clock, keys } = await alicesHost()
+    await find(keys)
+    clock.seconds -= 1
+    await find(keys)
+    expect(host.requests).toHaveLength(2)
+  })
+
+  test('are replaced by what the host says then', async () => {
+    const { clock, keys, serve } = await alicesHost()
+    await find(keys)
+    serve(documentOf(ALICE, OTHER))
+    expect(await find(keys)).toBe(KEY.x)
+    clock.seconds += 300
+    expect(await find(keys)).toBe(OTHER.x)
+  })
+
+  test('concurrent calls are one request, for both questions', async () => {
+    const { host, keys } = await alicesHost()
+    const asked = [find(keys), find(keys), keys.all(ALICE, 'authentication'), find(keys)]
+    await Promise.all(asked)
+    expect(host.requests).toHaveLength(1)
+  })
+
+  test('failures are shared by those who asked together, and by nobody after them', async () => {
+    const { host, keys, serve } = await alicesHost()
+    host.answer((_, response) => response.writeHead(500).end())
+    const together = await Promise.all([codeOf(() => find(keys)), codeOf(() => find(keys))])
+    expect(together).toEqual(['DID_RESOLUTION', 'DID_RESOLUTION'])
+    expect(host.requests).toHaveLength(1)
+    serve(documentOf(ALICE))
+    expect(await find(keys)).toBe(KEY.x)
+    expect(host.requests).toHaveLength(2)
+  })
+
+  test('are forgotten on evict, of one DID only', async () => {
+    const { host, keys } = await alicesHost()
+    await find(keys)
+    keys.evict('did:web:other.example')
+    await find(keys)
+    expect(host.requests).toHaveLength(1)
+    keys.evict(ALICE)
+    await find(keys)
+    expect(host.requests).toHaveLength(2)
+  })
+
+  test('an answer that was on its way at evict is not kept', async () => {
+    const { host, keys, serve } = await alicesHost()
+    const release = await new Promise<() => void>(resolve => {
+      host.answer((_, response) => resolve(() => response.end(documentOf(ALICE, OTHER))))
+      void before()
+    })
+    keys.evict(ALICE)
+    serve(documentOf(ALICE, KEY))
+    expect(await find(keys)).toBe(KEY.x)
+    release()
+    await vi.waitFor(() => expect(outcome).toBe(OTHER.x))
+    expect(await find(keys)).toBe(KEY.x)
+    expect(host.requests).toHaveLength(2)
+
+    async function before(): Promise<void> {
+      outcome = await find(keys)
+    }
+  })
+  let outcome: string | null = null
+
+  test('are bounded by count', async () => {
+    const { host, keys } = await alicesHost({ maxDocuments: 1 })
+    const other = `${ALICE}:x` as const
+    host.answer(({ url }, response) => response.end(documentOf(url === '/x/did.json' ? other : ALICE)))
+    await find(keys)
+    await keys.all(other, 'authentication')
+    await find(keys)
+    expect(host.requests).toHaveLength(3)
+  })
+
+  test('a key whose end comes while its document is kept is gone in time', async () => {
+    const { clock, keys, serve } = await alicesHost()
+    clock.seconds = Date.parse('2027-01-01T00:00:00Z') / 1000 - 10
+    serve(documentOf(ALICE).replace('"controller"', '"expires":"2027-01-01T00:00:00Z","controller"'))
+    expect(await find(keys)).toBe(KEY.x)
+    clock.seconds += 10
+    expect(await find(keys)).toBeNull()
+    expect(await keys.all(ALICE, 'assertionMethod')).toEqual([])
+  })
+})
