@@ -38,7 +38,10 @@ async function story() {
   const mission = createHash('sha256').update('Retrain the churn model on the October features.').digest('base64url')
   const alice = await agent('alice', 'alice.db')
   const grants = [
-    { resource: `${ML}/**`, actions: ['read:features', 'write:model-registry', 'read:test-data', 'write:eval-reports'] },
+    {
+      resource: `${ML}/**`,
+      actions: ['read:features', 'write:model-registry', 'read:test-data', 'write:eval-reports'],
+    },
     { resource: `${ML}/staging/**`, actions: ['deploy:staging'], perCall: true },
     { resource: `${GPU}/clusters/**`, actions: ['provision:gpu'], args: { hours: range(0, 24) } },
     { resource: `${TRAVEL}/bookings/**`, actions: ['book'], args: { amount: range(0, 200_000), currency: eq('USD') } },
@@ -52,18 +55,30 @@ async function story() {
   say('acme', 'grants Alice a root capability over the ML platform', 'done', 'done')
 
   const orchestrator = await agent('orchestrator', 'orchestrator.db')
-  const given = await alice.delegate({ to: orchestrator.did, grants: grants.slice(0, 3), ttl: 1800, more: 2, audience: [ML, GPU] })
+  const given = await alice.delegate({
+    to: orchestrator.did,
+    grants: grants.slice(0, 3),
+    ttl: 1800,
+    more: 2,
+    audience: [ML, GPU],
+  })
   await orchestrator.receive(given.chain)
   say('alice', 'delegates the mission to the orchestrator for 30 minutes', 'done', 'done')
 
   act('2. The orchestrator spawns sub-agents and hands each only what it needs')
   const data = await spawn('data', [grant('/features/**', 'read:features')])
   const training = await spawn('training', [grant('/models/**', 'write:model-registry')], 1)
-  const evaluation = await spawn('evaluation', [grant('/test-data/**', 'read:test-data'), grant('/reports/**', 'write:eval-reports')])
+  const evaluation = await spawn('evaluation', [
+    grant('/test-data/**', 'read:test-data'),
+    grant('/reports/**', 'write:eval-reports'),
+  ])
   const deploy = await spawn('deploy', [{ ...grant('/staging/**', 'deploy:staging'), perCall: true }])
   const hours = { unit: '#gpuHours', decimals: 0, max: 8, meter: 'hours' }
   const gpu = { resource: `${GPU}/clusters/**`, actions: ['provision:gpu'], args: { hours: range(0, 8) } }
-  await training.receive((await orchestrator.delegate({ to: training.did, grants: [gpu], budgets: [hours], audience: [GPU], ttl: 300 })).chain)
+  await training.receive(
+    (await orchestrator.delegate({ to: training.did, grants: [gpu], budgets: [hours], audience: [GPU], ttl: 300 }))
+      .chain,
+  )
   say('orchestrator', 'delegates 8 GPU hours at Borealis to training', 'done', 'done')
 
   act('3. Each does its job; every answer names the chain back to Alice')
@@ -78,7 +93,13 @@ async function story() {
   await call(deploy, 'deploy:staging', `${ML}/staging/churn`, { version: 7 }, 'APPROVAL_REQUIRED')
 
   act('4. What must not work')
-  const overreach = { purpose: mission, audience: ML, url: `${ML}/models/churn`, action: 'write:model-registry', params: { version: 8 } }
+  const overreach = {
+    purpose: mission,
+    audience: ML,
+    url: `${ML}/models/churn`,
+    action: 'write:model-registry',
+    params: { version: 8 },
+  }
   await refused('data', 'its own wallet will not sign write:model-registry', 'DENIED_RESOURCE', () =>
     data.present({ method: 'POST', bodyDigest: null, resource: overreach.url, ...overreach }),
   )
@@ -94,9 +115,22 @@ async function story() {
   const heldByTraining = await training.held()
   const models = heldByTraining.find(({ authority }) => authority.audience.includes(ML))
   const relaxed = models === undefined ? [] : await delegateAnyway(training, models, helper, wide)
-  const staging = { purpose: mission, audience: ML, url: `${ML}/staging/churn`, action: 'deploy:staging', params: { version: 8 } }
+  const staging = {
+    purpose: mission,
+    audience: ML,
+    url: `${ML}/staging/churn`,
+    action: 'deploy:staging',
+    params: { version: 8 },
+  }
   const widened = await presentAnyway(helper, relaxed, staging)
-  await sent('training', 'compromised, hands its helper a wider delegation', 'WIDENED_RESOURCE', widened, staging.url, staging.params)
+  await sent(
+    'training',
+    'compromised, hands its helper a wider delegation',
+    'WIDENED_RESOURCE',
+    widened,
+    staging.url,
+    staging.params,
+  )
 
   const rows = { rows: 1 }
   const good = { purpose: mission, audience: ML, url: `${ML}/features/october`, action: 'read:features', params: rows }
@@ -105,19 +139,31 @@ async function story() {
   await sent('mallory', 'replays that presentation', 'PRESENTATION_REPLAYED', once, good.url, rows)
   const mallory = await agent('mallory')
   const stolen = await presentAnyway(mallory, features?.chain ?? [], good)
-  await sent('mallory', 'presents data\'s stolen chain with her own key', 'SIGNATURE_INVALID', stolen, good.url, rows)
+  await sent('mallory', "presents data's stolen chain with her own key", 'SIGNATURE_INVALID', stolen, good.url, rows)
 
   act('5. A second act: the scope fits, the booking does not')
   const travel = await agent('travel')
-  const booking = { resource: `${TRAVEL}/bookings/**`, actions: ['book'], args: { amount: range(0, 200_000), currency: eq('USD') } }
-  await travel.receive((await alice.delegate({ to: travel.did, grants: [booking], audience: [TRAVEL], ttl: 300 })).chain)
+  const booking = {
+    resource: `${TRAVEL}/bookings/**`,
+    actions: ['book'],
+    args: { amount: range(0, 200_000), currency: eq('USD') },
+  }
+  await travel.receive(
+    (await alice.delegate({ to: travel.did, grants: [booking], audience: [TRAVEL], ttl: 300 })).chain,
+  )
   await call(travel, 'book', `${TRAVEL}/bookings/SYD-1`, { amount: 32_000, currency: 'USD' })
-  const dear = { purpose: mission, audience: TRAVEL, url: `${TRAVEL}/bookings/SYD-2`, action: 'book', params: { amount: 900_000, currency: 'USD' } }
+  const dear = {
+    purpose: mission,
+    audience: TRAVEL,
+    url: `${TRAVEL}/bookings/SYD-2`,
+    action: 'book',
+    params: { amount: 900_000, currency: 'USD' },
+  }
   const [trip] = await travel.held()
   const tooMuch = await presentAnyway(travel, trip?.chain ?? [], dear)
   await sent('travel', 'tries to book for 9 000.00 USD', 'DENIED_ARG', tooMuch, dear.url, dear.params)
 
-  act('6. Alice takes the orchestrator\'s delegation back: one bit, and the whole subtree ends')
+  act("6. Alice takes the orchestrator's delegation back: one bit, and the whole subtree ends")
   const from = performance.now()
   await alice.revoke(given.digest)
   say('alice', 'revokes the orchestrator', 'done', 'done')
@@ -125,7 +171,9 @@ async function story() {
   const here = performance.now() - from
   await call(training, 'provision:gpu', `${GPU}/clusters/a100`, { hours: 1 }, 'STATUS_REVOKED')
   const there = performance.now() - from
-  console.log(`  ${''.padEnd(14)} first denial ${here.toFixed(0)} ms after the call to revoke at Acme, ${there.toFixed(0)} ms at Borealis`)
+  console.log(
+    `  ${''.padEnd(14)} first denial ${here.toFixed(0)} ms after the call to revoke at Acme, ${there.toFixed(0)} ms at Borealis`,
+  )
   if (there > 1000) surprises += 1
   await call(training, 'write:model-registry', `${ML}/models/churn`, { version: 8 }, 'STATUS_REVOKED')
   await call(evaluation, 'read:test-data', `${ML}/test-data/holdout`, {}, 'STATUS_REVOKED')
@@ -135,7 +183,13 @@ async function story() {
   /** @param {string} name @param {readonly object[]} grants @param {number} more */
   async function spawn(name, grants, more = 0) {
     const child = await agent(name)
-    const delegation = await orchestrator.delegate({ to: child.did, grants: /** @type {any} */ (grants), audience: [ML], ttl: 300, more })
+    const delegation = await orchestrator.delegate({
+      to: child.did,
+      grants: /** @type {any} */ (grants),
+      audience: [ML],
+      ttl: 300,
+      more,
+    })
     await child.receive(delegation.chain)
     const what = delegation.authority.grants.flatMap(one => one.actions).join(', ')
     say('orchestrator', `delegates ${what} to ${name}`, 'done', 'done')
@@ -169,7 +223,8 @@ async function answered(who, what, response, url, expected) {
   const code = decision?.allow === true ? 'allowed' : (decision?.code ?? `status ${response.status}`)
   say(who, what, response.ok ? 'allowed' : code, expected)
   if (response.ok) console.log(`  ${''.padEnd(14)}   ${['acme', ...(decision?.path ?? []).map(nameOf)].join(' → ')}`)
-  else if (body.code === undefined) console.log(`  ${''.padEnd(14)}   (the caller learns only ${response.status}; the code stands in the server's log)`)
+  else if (body.code === undefined)
+    console.log(`  ${''.padEnd(14)}   (the caller learns only ${response.status}; the code stands in the server's log)`)
 }
 
 /** @param {string} who @param {string} what @param {string} expected @param {() => Promise<unknown>} attempt */

@@ -44,7 +44,12 @@ export function digestOf(signingInput: string): Digest {
 
 /** True for the 47 characters that {@link digestOf} makes. */
 export function isDigest(value: unknown): value is Digest {
-  return typeof value === 'string' && value.length === 47 && value.startsWith('uEi') && fromBase64url(value.slice(1)) !== null
+  return (
+    typeof value === 'string' &&
+    value.length === 47 &&
+    value.startsWith('uEi') &&
+    fromBase64url(value.slice(1)) !== null
+  )
 }
 
 /** True for a base64url SHA-256. */

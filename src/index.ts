@@ -11,7 +11,14 @@ export type { Constraint, Scalar } from './authority/constraint.js'
 export type { Call, Grant } from './authority/grant.js'
 export { parsePolicy, type Policy, type Risk, type Root } from './policy/policy.js'
 export { bodyDigest, paramsDigest, type ReceivedRequest } from './presentation/request.js'
-export { createVerifier, decide, type Decision, type Evidence, type Verifier, type VerifierPorts } from './verifier/verifier.js'
+export {
+  createVerifier,
+  decide,
+  type Decision,
+  type Evidence,
+  type Verifier,
+  type VerifierPorts,
+} from './verifier/verifier.js'
 export { createIssuer, type GrantRequest, type Issuer, type IssuerPorts, type Revoked } from './issuer.js'
-export { createWallet, type Agent, type Delegation, type Held, type Wallet, type WalletPorts } from './wallet.js'
+export { createWallet, type Agent, type Delegation, type Held, type Wallet, type WalletPorts } from './wallet/wallet.js'
 export type * from './ports.js'

@@ -6,7 +6,17 @@ import type { PublicKey } from './ed25519.js'
 import { ProcuraError } from './errors.js'
 import type { JsonObject } from './json.js'
 import { readJws, signJws, type Signer } from './jws/compact.js'
-import type { Clock, Credentials, Ids, Keys, StatusRows, StatusPlace, StoredCredential, StoredList, Transactions } from './ports.js'
+import type {
+  Clock,
+  Credentials,
+  Ids,
+  Keys,
+  StatusRows,
+  StatusPlace,
+  StoredCredential,
+  StoredList,
+  Transactions,
+} from './ports.js'
 import { bitsOf } from './status/bitstring.js'
 import { toStatusJson } from './status/entry.js'
 import { toStored } from './delegation/stored.js'
@@ -112,8 +122,13 @@ export function createIssuer({ signer, publicKey, statusBase }: IssuerIdentity, 
   }
 
   /** The credential's place in one of our lists, where its issuer leased it: nobody revokes another's by copying an index. */
-  async function ownStatus({ digest, issuer, status }: StoredCredential): Promise<{ name: string; status: StatusPlace }> {
-    if (status?.url.startsWith(statusBase) !== true) throw new ProcuraError('NOT_FOUND', { what: `status entry of ${digest} here` })
+  async function ownStatus({
+    digest,
+    issuer,
+    status,
+  }: StoredCredential): Promise<{ name: string; status: StatusPlace }> {
+    if (status?.url.startsWith(statusBase) !== true)
+      throw new ProcuraError('NOT_FOUND', { what: `status entry of ${digest} here` })
     const name = status.url.slice(statusBase.length)
     if ((await statusRows.ownerOf(name, status.index)) !== issuer) {
       throw new ProcuraError('CALLER_FORBIDDEN', { caller: issuer, what: 'use a status index of somebody else' })
@@ -157,7 +172,8 @@ export function createIssuer({ signer, publicKey, statusBase }: IssuerIdentity, 
     async leaseUnder(chain, by, count) {
       const opened = await open(chain)
       requireInTime(opened, clock.now(), { link: null })
-      if (leafOf(opened).subject !== by) throw new ProcuraError('CALLER_FORBIDDEN', { caller: by, what: 'lease for another holder' })
+      if (leafOf(opened).subject !== by)
+        throw new ProcuraError('CALLER_FORBIDDEN', { caller: by, what: 'lease for another holder' })
       for (const one of toStored(opened, chain)) {
         if (one.status === null) continue
         const { name, status } = await ownStatus(one)

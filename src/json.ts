@@ -37,7 +37,11 @@ export function parseJson(bytes: Uint8Array, what: string): Parsed {
     const text = UTF8.decode(bytes)
     return { text, value: JSON.parse(text) as Json }
   } catch (cause) {
-    throw new ProcuraError('JSON_SYNTAX', { what, why: cause instanceof TypeError ? 'bad UTF-8' : 'bad syntax' }, { cause })
+    throw new ProcuraError(
+      'JSON_SYNTAX',
+      { what, why: cause instanceof TypeError ? 'bad UTF-8' : 'bad syntax' },
+      { cause },
+    )
   }
 }
 
@@ -45,7 +49,7 @@ export function parseJson(bytes: Uint8Array, what: string): Parsed {
 export function requireShallow(value: Json, what: string, left = MAX_DEPTH): void {
   if (typeof value !== 'object' || value === null) return
   if (left === 0) throw new ProcuraError('JSON_DEPTH', { what, max: MAX_DEPTH })
-  for (const inner of Object.values(value)) requireShallow(inner as Json, what, left - 1)
+  for (const inner of Object.values(value)) requireShallow(inner, what, left - 1)
 }
 
 /**

@@ -101,7 +101,11 @@ export interface Ledger {
    * @returns `null` if all was charged, else the first bound that refused
    * @throws LEDGER_UNAVAILABLE
    */
-  charge(throttles: readonly Throttle[], charges: readonly Charge[], now: UnixSeconds): Promise<Throttle | Charge | null>
+  charge(
+    throttles: readonly Throttle[],
+    charges: readonly Charge[],
+    now: UnixSeconds,
+  ): Promise<Throttle | Charge | null>
 }
 
 /** Where decisions are put on record before they are returned. */

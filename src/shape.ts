@@ -20,7 +20,9 @@ type Of<S> = S extends Optional<infer T> ? T : S extends Shape<infer T> ? T : ne
 type OptionalNames<M> = { [K in keyof M]: M[K] extends Optional<unknown> ? K : never }[keyof M]
 type Flat<T> = { readonly [K in keyof T]: T[K] }
 /** What {@link object} makes of its members. */
-export type Read<M> = Flat<{ [K in Exclude<keyof M, OptionalNames<M>>]: Of<M[K]> } & { [K in OptionalNames<M>]?: Of<M[K]> }>
+export type Read<M> = Flat<
+  { [K in Exclude<keyof M, OptionalNames<M>>]: Of<M[K]> } & { [K in OptionalNames<M>]?: Of<M[K]> }
+>
 
 /** All that is wrong with a value, in the order of the error table; empty if it may be used. */
 export function findings(run: (report: Report) => void): readonly ProcuraError[] {
@@ -71,7 +73,10 @@ export function integer(min: number = Number.MIN_SAFE_INTEGER, max: number = Num
 }
 
 /** True or false. */
-export const boolean: Shape<boolean> = where((value): value is boolean => typeof value === 'boolean', 'is not a boolean')
+export const boolean: Shape<boolean> = where(
+  (value): value is boolean => typeof value === 'boolean',
+  'is not a boolean',
+)
 
 /** An array that is a set: `min` to `max` items, no two of the same canonical form. */
 export function setOf<T>(item: Shape<T>, min: number, max: number): Shape<readonly T[]> {
@@ -96,7 +101,8 @@ export function object<M extends Members>(members: M, unknown: 'SCHEMA' | 'CAVEA
       report(new ProcuraError('SCHEMA', { at, why: 'is not an object' }))
       return result as Read<M>
     }
-    for (const name of Object.keys(value)) if (!Object.hasOwn(members, name)) report(unknownMember(unknown, `${at}.${name}`))
+    for (const name of Object.keys(value))
+      if (!Object.hasOwn(members, name)) report(unknownMember(unknown, `${at}.${name}`))
     for (const [name, shape] of Object.entries(members)) {
       const present = Object.hasOwn(value, name)
       if (!present && typeof shape === 'object') continue
@@ -110,16 +116,16 @@ export function object<M extends Members>(members: M, unknown: 'SCHEMA' | 'CAVEA
 /** A shape with a further rule over the whole value, asked only if the value itself is well shaped. */
 export function also<T>(shape: Shape<T>, rule: (value: T, at: string, report: Report) => void): Shape<T> {
   return (value, at, report) => {
-    let sound = true
-    const result = shape(value, at, error => {
-      sound = false
-      report(error)
-    })
-    if (sound) rule(result, at, report)
+    const wrong: ProcuraError[] = []
+    const result = shape(value, at, error => wrong.push(error))
+    if (wrong.length === 0) rule(result, at, report)
+    else wrong.forEach(report)
     return result
   }
 }
 
 function unknownMember(code: 'SCHEMA' | 'CAVEAT_UNKNOWN', at: string): ProcuraError {
-  return code === 'SCHEMA' ? new ProcuraError(code, { at, why: 'is not a known member' }) : new ProcuraError(code, { at })
+  return code === 'SCHEMA'
+    ? new ProcuraError(code, { at, why: 'is not a known member' })
+    : new ProcuraError(code, { at })
 }

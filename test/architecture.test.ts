@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 const RINGS = [
   { name: 'ground', holds: /^(errors|ports|signer|encoding|json|shape|time|ed25519)\.ts$|^did\// },
   { name: 'what', holds: /^(jws|credential|authority|delegation|presentation|status|policy|audit)\// },
-  { name: 'who', holds: /^(issuer|wallet|registrar)\.ts$|^verifier\// },
+  { name: 'who', holds: /^(issuer|registrar)\.ts$|^(verifier|wallet)\// },
   { name: 'how', holds: /^adapters\// },
   { name: 'entry', holds: /^entry\/|^index\.ts$/ },
 ]
@@ -36,10 +36,12 @@ interface Import {
 
 function importsOf(file: string): Import[] {
   const text = textOf(file)
-  return [...text.matchAll(/^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|\bimport\('([^']+)'\)/gm)].map(match => ({
-    to: match[2] ?? match[3] ?? '',
-    typeOnly: match[1] !== undefined,
-  }))
+  return [...text.matchAll(/^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|\bimport\('([^']+)'\)/gm)].map(
+    match => ({
+      to: match[2] ?? match[3] ?? '',
+      typeOnly: match[1] !== undefined,
+    }),
+  )
 }
 
 function textOf(file: string): string {
@@ -60,7 +62,8 @@ function target(from: string, to: string): string {
   return posix.normalize(posix.join(dirname(from), to)).replace(/\.js$/, '.ts')
 }
 
-const isOutside = (file: string): boolean => RINGS[ringOf(file)]?.name === 'how' || RINGS[ringOf(file)]?.name === 'entry'
+const isOutside = (file: string): boolean =>
+  RINGS[ringOf(file)]?.name === 'how' || RINGS[ringOf(file)]?.name === 'entry'
 
 describe('rings', () => {
   test('every file is in one', () => {
@@ -149,7 +152,8 @@ describe('seals', () => {
 })
 
 test('files are short', () => {
-  const long = files.filter(file => file !== 'ports.ts' && textOf(file).split('\n').length > MAX_LINES)
+  const TABLES = ['errors.ts', 'ports.ts']
+  const long = files.filter(file => !TABLES.includes(file) && textOf(file).split('\n').length > MAX_LINES)
   expect(long).toEqual([])
 })
 

@@ -66,10 +66,13 @@ describe('every line of decide is held by a test', () => {
     expect(lines.length).toBeGreaterThanOrEqual(17)
   })
 
-  test.each(lines.map((line, index) => [line.text.split('\n')[0] ?? '', index] as const))('without «%s»', async (_text, index) => {
-    const { start, end } = lines[index]!
-    const dead = await died(await without(start, end, `line-${index}`))
-    expect(dead).not.toEqual([])
-    console.log(`without «${lines[index]!.text.split('\n')[0]}» ${dead.length} tests die, first: ${dead[0]}`)
-  })
+  test.each(lines.map((line, index) => [line.text.split('\n')[0] ?? '', index] as const))(
+    'without «%s»',
+    async (_text, index) => {
+      const { start, end } = lines[index]!
+      const dead = await died(await without(start, end, `line-${index}`))
+      expect(dead).not.toEqual([])
+      console.log(`without «${lines[index]!.text.split('\n')[0]}» ${dead.length} tests die, first: ${dead[0]}`)
+    },
+  )
 })

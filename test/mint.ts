@@ -169,13 +169,20 @@ export function policyOf(overrides: JsonObject = {}): Policy {
 }
 
 /** The signed status list with the given indexes revoked. */
-export function listToken(revoked: readonly number[] = [], version = 42, claims: JsonObject = {}, signer: Signer = status): Promise<string> {
+export function listToken(
+  revoked: readonly number[] = [],
+  version = 42,
+  claims: JsonObject = {},
+  signer: Signer = status,
+): Promise<string> {
   const list = toListJson(LIST, status.did, bitsOf(MIN_BITS, revoked), version, NOW - 10)
   return signJws({ ...list, ...claims }, 'vc+jwt', signer)
 }
 
 /** Ports whose network is a table: keys of the parties given, one status list. All state is fresh. */
-export async function world(overrides: Partial<VerifierPorts> & { readonly list?: string } = {}): Promise<VerifierPorts> {
+export async function world(
+  overrides: Partial<VerifierPorts> & { readonly list?: string } = {},
+): Promise<VerifierPorts> {
   const { list = await listToken(), ...ports } = overrides
   const clock = { now: () => NOW }
   const documents = new Map<Did, Party>([owner, status].map(one => [one.did, one]))
@@ -223,4 +230,3 @@ function counting(now: number): () => number {
     return at
   }
 }
-

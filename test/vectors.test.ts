@@ -29,7 +29,10 @@ describe('procura decisions', () => {
   })
 
   test('a wrong expectation is a miss that names both answers', async () => {
-    const file = json<{ common: Json; cases: { name: string; given: Json; expect: Json }[] }>('procura', 'decisions.json')
+    const file = json<{ common: Json; cases: { name: string; given: Json; expect: Json }[] }>(
+      'procura',
+      'decisions.json',
+    )
     const [first] = file.cases
     const wrong = { common: file.common, cases: [{ ...first!, expect: { allow: false, code: 'TIME_EXPIRED' } }] }
     const report = await runVectors(wrong as unknown as Json, runner, 'wrong')
@@ -75,7 +78,9 @@ describe('did:key Ed25519', () => {
   const entries = Object.entries(json<Record<string, Entry>>('third-party', 'did-key', 'ed25519-x25519.json'))
   test.each(entries)('%s', (did, { didDocument }) => {
     const [method] = didDocument.verificationMethod
-    const expected = method?.publicKeyJwk?.x ?? Buffer.from(base58btc.decode(`z${method?.publicKeyBase58 ?? ''}`)).toString('base64url')
+    const expected =
+      method?.publicKeyJwk?.x ??
+      Buffer.from(base58btc.decode(`z${method?.publicKeyBase58 ?? ''}`)).toString('base64url')
     expect(fromDidKey(did as Did).x).toBe(expected)
   })
 })
@@ -94,11 +99,17 @@ describe('status lists: the token list of the IETF draft is not a bitstring list
   })
 
   test('1 bit: the same statuses, least significant bit first there, most significant first here', () => {
-    const { size, statuses, json: { lst } } = cases.find(({ bits }) => bits === 1)!
+    const {
+      size,
+      statuses,
+      json: { lst },
+    } = cases.find(({ bits }) => bits === 1)!
     const theirs = inflateSync(Buffer.from(lst, 'base64url'))
     const ours = decodeList(encodeList(bitsOf(size, Object.keys(statuses).map(Number))), 'list')
     expect(ours).toHaveLength(theirs.length)
-    const reversed = theirs.map(byte => Number.parseInt(byte.toString(2).padStart(8, '0').split('').reverse().join(''), 2))
+    const reversed = theirs.map(byte =>
+      Number.parseInt(byte.toString(2).padStart(8, '0').split('').reverse().join(''), 2),
+    )
     expect(Buffer.from(ours).equals(Buffer.from(reversed))).toBe(true)
     for (const index of Object.keys(statuses)) expect(bitAt(ours, Number(index))).toBe(true)
     expect(bitAt(ours, 1)).toBe(false)

@@ -59,7 +59,10 @@ export async function openStage() {
   ])) {
     const state = await sqliteState(join(folder, `${new URL(self).hostname}.db`))
     const audit = await fileAudit(join(folder, `${new URL(self).hostname}.ndjson`))
-    closing.push(() => state.close(), () => audit.close())
+    closing.push(
+      () => state.close(),
+      () => audit.close(),
+    )
     const grants = [{ resource: `${self}/**`, actions: [action], ...args }]
     const policy = { self, roots: [{ ...root, grants }], risk: { [action]: 'critical' } }
     const verifier = logged(await createVerifier({ policy, state, audit, connect: { [ACME]: service.address } }), log)
@@ -115,7 +118,9 @@ async function writeConfig(folder, secret) {
   const template = await readFile(new URL('../../agent.yml', import.meta.url), 'utf8')
   const policy = {
     self: ML,
-    roots: [{ issuer: 'did:web:id.acme.example', grants: [{ resource: `${ML}/**`, actions: Object.keys(ML_ACTIONS) }] }],
+    roots: [
+      { issuer: 'did:web:id.acme.example', grants: [{ resource: `${ML}/**`, actions: Object.keys(ML_ACTIONS) }] },
+    ],
   }
   await writeFile(join(folder, 'ml.json'), JSON.stringify(policy))
   const block = {
@@ -126,11 +131,18 @@ async function writeConfig(folder, secret) {
     audit: join(folder, 'acme.ndjson'),
     listen: { host: '127.0.0.1', port: 0 },
     resourceServers: [
-      { name: 'ml', secretHash: createHash('sha256').update(secret).digest('base64url'), policy: join(folder, 'ml.json') },
+      {
+        name: 'ml',
+        secretHash: createHash('sha256').update(secret).digest('base64url'),
+        policy: join(folder, 'ml.json'),
+      },
     ],
   }
   const path = join(folder, 'agent.yml')
   // JSON is YAML
-  await writeFile(path, template.replace(/^procura:\n(?:[ #].*\n|\n)*?(?=^\w)/m, `procura: ${JSON.stringify(block)}\n\n`))
+  await writeFile(
+    path,
+    template.replace(/^procura:\n(?:[ #].*\n|\n)*?(?=^\w)/m, `procura: ${JSON.stringify(block)}\n\n`),
+  )
   return path
 }

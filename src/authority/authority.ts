@@ -98,5 +98,7 @@ export function toAuthorityJson(authority: Authority): Json {
  * @param proved - the subject's key was found in its DID document, or the DID is the key
  */
 export function isRecipient(to: readonly string[], subject: Did, proved: boolean): boolean {
-  return proved && to.some(entry => (entry.endsWith(':**') ? subject.startsWith(entry.slice(0, -2)) : entry === subject))
+  return (
+    proved && to.some(entry => (entry.endsWith(':**') ? subject.startsWith(entry.slice(0, -2)) : entry === subject))
+  )
 }

@@ -58,7 +58,7 @@ export const grantsShape: Shape<readonly Grant[]> = setOf(object(grantMembers, '
 /** Writes a grant as JSON. */
 export function toGrantJson(grant: Grant): Json {
   const { args, ...rest } = grant
-  return (args === undefined ? rest : { ...rest, args: Object.fromEntries(args) }) as unknown as Json
+  return args === undefined ? rest : { ...rest, args: Object.fromEntries(args) }
 }
 
 /**

@@ -108,7 +108,8 @@ export const URN_UUID = /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab
 /** Members that would change what a credential means if they were ignored. Others at the top are ignored. */
 function refuseForeignMembers(claims: JsonObject, at: string, report: Report): void {
   for (const name of ['vc', 'vp', 'nbf']) {
-    if (Object.hasOwn(claims, name)) report(new ProcuraError('SCHEMA', { at: `${at}.${name}`, why: 'has no place here' }))
+    if (Object.hasOwn(claims, name))
+      report(new ProcuraError('SCHEMA', { at: `${at}.${name}`, why: 'has no place here' }))
   }
   for (const name of ['termsOfUse', 'proof']) {
     if (Object.hasOwn(claims, name)) report(new ProcuraError('CAVEAT_UNKNOWN', { at: `${at}.${name}` }))

@@ -52,4 +52,3 @@ export const identityShape: Shape<Identity> = object(
   },
   'CAVEAT_UNKNOWN',
 )
-

@@ -33,10 +33,8 @@ export interface Progress {
   link: number | null
 }
 
-const subjectShape = object(
-  { id: where(isDid, 'is not a DID'), authority: authorityShape },
-  'CAVEAT_UNKNOWN',
-)
+/** Reads `credentialSubject` of a capability or delegation. */
+export const subjectShape = object({ id: where(isDid, 'is not a DID'), authority: authorityShape }, 'CAVEAT_UNKNOWN')
 
 /**
  * Opens a chain: steps 8 to 10 of profile §6, link by link. Each link's claims are read only after its signature
@@ -98,7 +96,8 @@ async function bindKey(
   if (method !== 'web') throw new ProcuraError('DID_METHOD', { did: subject })
   if (binding === 'cnf') return false
   const listed = await keys.all(subject, relationship)
-  if (!listed.some(one => one.x === key.x)) throw new ProcuraError('KEY_BINDING', { did: subject, purpose: relationship })
+  if (!listed.some(one => one.x === key.x))
+    throw new ProcuraError('KEY_BINDING', { did: subject, purpose: relationship })
   return true
 }
 
@@ -106,7 +105,8 @@ async function bindKey(
 export function requireInTime(chain: Chain, now: UnixSeconds, progress: Progress): void {
   for (const [index, { validFrom, validUntil }] of chain.entries()) {
     progress.link = index
-    if (now < validFrom - SKEW) throw new ProcuraError('TIME_NOT_YET_VALID', { at: 'validFrom', seconds: validFrom - now })
+    if (now < validFrom - SKEW)
+      throw new ProcuraError('TIME_NOT_YET_VALID', { at: 'validFrom', seconds: validFrom - now })
     if (now >= validUntil) throw new ProcuraError('TIME_EXPIRED', { seconds: now - validUntil })
   }
   progress.link = null

@@ -42,7 +42,10 @@ export function requireHop(child: Narrowable, above: readonly Narrowable[]): voi
   requireParent(child, parent)
   requireDepth(child.claims.authority, parent.claims.authority)
   requireWindow(child, parent)
-  requireNarrowed(child.claims.authority, above.map(link => link.claims.authority))
+  requireNarrowed(
+    child.claims.authority,
+    above.map(link => link.claims.authority),
+  )
   for (const { claims } of above) {
     const { to } = claims.authority
     if (to !== undefined && !isRecipient(to, child.subject, child.proved)) {
@@ -64,7 +67,8 @@ function requireParent(child: Narrowable, parent: Narrowable): void {
 }
 
 function requireDepth(child: Authority, parent: Authority): void {
-  if (child.hop !== parent.hop + 1) throw new ProcuraError('DEPTH_COUNTER', { hop: child.hop, expected: parent.hop + 1 })
+  if (child.hop !== parent.hop + 1)
+    throw new ProcuraError('DEPTH_COUNTER', { hop: child.hop, expected: parent.hop + 1 })
   if (parent.more < 1 || child.more > parent.more - 1) {
     throw new ProcuraError('DEPTH_EXCEEDED', { more: child.more, left: parent.more })
   }
@@ -106,7 +110,9 @@ export function requireNarrowed(child: Authority, above: readonly Authority[]): 
     throw new ProcuraError('WIDENED_PRINCIPAL', { asked: child.onBehalfOf, granted: principal ?? 'none' })
   }
   const issuers = nearest(above, 'statusIssuers') ?? []
-  const foreign = child.statusIssuers?.find(one => !issuers.some(({ iss, base }) => iss === one.iss && base === one.base))
+  const foreign = child.statusIssuers?.find(
+    one => !issuers.some(({ iss, base }) => iss === one.iss && base === one.base),
+  )
   if (foreign !== undefined) throw new ProcuraError('WIDENED_STATUS', { asked: foreign.base })
 }
 

@@ -12,7 +12,11 @@ import { nearest } from './narrowing.js'
 export function toStored(chain: Chain, tokens: readonly string[]): [StoredCredential, ...StoredCredential[]] {
   const stored = chain.map((link, index): StoredCredential => {
     const { digest, id, issuer, subject, validFrom, validUntil, claims } = link
-    const inForce = nearest(chain.slice(0, index + 1).map(one => one.claims.authority), 'statusIssuers') ?? []
+    const inForce =
+      nearest(
+        chain.slice(0, index + 1).map(one => one.claims.authority),
+        'statusIssuers',
+      ) ?? []
     const entries = readStatus(link.status, validUntil - validFrom, inForce)
     const revocation = entries.find(({ purpose }) => purpose === 'revocation')
     return {

@@ -50,7 +50,10 @@ const OVERRIDES: Readonly<Record<string, readonly [string, ...string[]]>> = {
  *
  * @throws CONFIG_INVALID - with file, line and path of the first thing wrong; unknown members are refused
  */
-export async function readConfig(file: AgentFile, environment: Readonly<Record<string, string | undefined>>): Promise<Config> {
+export async function readConfig(
+  file: AgentFile,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<Config> {
   const block = await file.resolve(['procura'])
   const result = procura.safeParse(override(block, environment))
   if (result.success) return result.data

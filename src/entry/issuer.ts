@@ -33,7 +33,9 @@ export interface OpenIssuer {
   /** DID of the operator */
   readonly operator: Did
   /** Issues a root capability. @throws CALLER_FORBIDDEN, SCHEMA, … as the service answers */
-  grant(grant: RootGrant): Promise<{ readonly credential: string; readonly digest: string; readonly validUntil: number }>
+  grant(
+    grant: RootGrant,
+  ): Promise<{ readonly credential: string; readonly digest: string; readonly validUntil: number }>
   /** Revokes by digest or id of a credential the service keeps, or by the chain of one it never saw. */
   revoke(target: string | readonly string[]): Promise<JsonObject>
   close(): Promise<void>
@@ -60,7 +62,12 @@ export async function openIssuer({ service, connect = {}, ...where }: IssuerOpti
       return { credential, digest, validUntil }
     },
     revoke: target =>
-      postAs(holder, '/v1/revocations', typeof target === 'string' ? { credential: target } : { chain: [...target] }, calls),
+      postAs(
+        holder,
+        '/v1/revocations',
+        typeof target === 'string' ? { credential: target } : { chain: [...target] },
+        calls,
+      ),
     async close() {
       await wallet.close()
       await network.close()

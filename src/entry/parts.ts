@@ -80,7 +80,7 @@ export async function openHome({ file, storage, keyFile, environment, network }:
         VcJoseProvider,
       },
     })
-    return { store, agent, vault: veramoVault(agent, store.transaction), close: () => store.close() }
+    return { store, agent, vault: veramoVault(agent, work => store.transaction(work)), close: () => store.close() }
   } catch (error) {
     await store.close()
     throw error
@@ -89,7 +89,12 @@ export async function openHome({ file, storage, keyFile, environment, network }:
 
 const FINGERPRINT = 'key-fingerprint'
 
-async function openSecret(store: Store, storage: string, keyFile: string, env: HomeOptions['environment']): Promise<string> {
+async function openSecret(
+  store: Store,
+  storage: string,
+  keyFile: string,
+  env: HomeOptions['environment'],
+): Promise<string> {
   if (storage === 'sqlite::memory:') return randomBytes(32).toString('hex')
   const known = await store.installation.get(FINGERPRINT)
   const secret = await openKeyFile(keyFile, { mayCreate: known === null, env })

@@ -49,7 +49,11 @@ export interface Service {
  *
  * @throws CONFIG_INVALID, KEY_FILE, STORAGE_UNAVAILABLE, AUDIT_UNAVAILABLE - says what to correct; nothing listens then
  */
-export async function openService({ config: path, environment, onDefect = () => undefined }: ServiceOptions): Promise<Service> {
+export async function openService({
+  config: path,
+  environment,
+  onDefect = () => undefined,
+}: ServiceOptions): Promise<Service> {
   const file = await readAgentFile(path, environment)
   const config = await readConfig(file, environment)
   const opened: (() => Promise<unknown>)[] = []
@@ -85,9 +89,7 @@ async function start(
   document = toDidDocument(did, [{ kid: signer.kid, key: signer.publicKey }])
   const shared = { clock: systemClock, ids: systemIds, keys: network.keys, ...storeState(store, systemClock) }
   const statusBase = `${config.origin}/v1/status/`
-  const { credentials, statusRows, transaction } = store
-  const identity = { signer, publicKey: signer.publicKey, statusBase }
-  const issuer = createIssuer(identity, { ...shared, credentials, statusRows, transaction })
+  const issuer = createIssuer({ signer, publicKey: signer.publicKey, statusBase }, { ...shared, ...store })
   const statusLists = withOwnLists(issuer, statusBase, network.statusLists)
   const resourceServers = await Promise.all(
     config.resourceServers.map(async ({ name, secretHash, policy }) => ({
@@ -115,7 +117,10 @@ async function openOperator({ operator, origin }: Config, store: Store): Promise
     await store.installation.insertIfAbsent(OPERATOR, agent.did)
     const admin = await store.installation.get(OPERATOR)
     if (admin === agent.did) return agent.did
-    throw new ProcuraError('CONFIG_INVALID', { at: operator, why: `holds another operator than ${String(admin)}; restore its wallet` })
+    throw new ProcuraError('CONFIG_INVALID', {
+      at: operator,
+      why: `holds another operator than ${String(admin)}; restore its wallet`,
+    })
   } finally {
     await wallet.close()
   }
@@ -141,13 +146,18 @@ async function listen(app: FastifyInstance, { host, port }: Config['listen']): P
     return await app.listen({ host, port })
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
-    throw new ProcuraError('CONFIG_INVALID', { at: 'procura.listen', why: `cannot listen on ${host}:${port} (${code})` }, { cause })
+    throw new ProcuraError(
+      'CONFIG_INVALID',
+      { at: 'procura.listen', why: `cannot listen on ${host}:${port} (${code})` },
+      { cause },
+    )
   }
 }
 
 /** Runs the service until SIGINT or SIGTERM: `procura serve`. */
 export async function serve(options: ServiceOptions & { readonly print: (line: string) => void }): Promise<void> {
-  const { config, did, operator, address, close } = await openService(options)
+  const service = await openService(options)
+  const { config, did, operator, address } = service
   const { print } = options
   print(`procura listens on ${address} as ${config.origin}`)
   print(`  issuer    ${did}`)
@@ -159,5 +169,5 @@ export async function serve(options: ServiceOptions & { readonly print: (line: s
     process.once('SIGTERM', resolve)
   })
   print('procura stops')
-  await close()
+  await service.close()
 }

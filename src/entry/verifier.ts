@@ -78,4 +78,3 @@ export function remoteVerifier({ self, service, secret, connect = {} }: RemoteOp
   const { reach } = openNetwork(connect)
   return remote(self, secret, { service, reach, clock: systemClock, ids: systemIds })
 }
-

@@ -7,11 +7,11 @@ import type { Did } from '../did/did.js'
 import type { JsonObject } from '../json.js'
 import { ProcuraError } from '../errors.js'
 import { parseKeys, type KeySet } from '../policy/policy.js'
-import { createWallet, type Agent, type TrustedRoots } from '../wallet.js'
+import { createWallet, type Agent, type TrustedRoots } from '../wallet/wallet.js'
 import { AGENT_FILE, openHome, openNetwork } from './parts.js'
 
 export type { AgentFetch, AgentRequest } from '../adapters/client/agent-fetch.js'
-export type { Agent, Delegation, Held } from '../wallet.js'
+export type { Agent, Delegation, Held } from '../wallet/wallet.js'
 
 /** Where a wallet lives and whom it trusts. */
 export interface WalletOptions {
@@ -70,7 +70,7 @@ export async function openWallet(options: WalletOptions): Promise<OpenWallet> {
     keys: network.keys,
     vault,
     credentials: store.credentials,
-    transaction: store.transaction,
+    transaction: work => store.transaction(work),
     leases: calls === null ? noLeases : serviceLeases(calls),
   })
   const equip = (agent: Agent): WalletAgent => ({

@@ -56,7 +56,8 @@ export function readJws(token: string, typ: Typ, max: number, what: string): Sea
   if (token.length > max) throw new ProcuraError('INPUT_TOO_LARGE', { what, size: token.length, max })
   if (!SEGMENTS.test(token)) throw new ProcuraError('JWS_FORMAT', { why: 'not three base64url segments' })
   const [head = '', body = '', signature = ''] = token.split('.')
-  if (signature.length !== SIGNATURE_CHARACTERS) throw new ProcuraError('JWS_FORMAT', { why: 'not a 64-byte signature' })
+  if (signature.length !== SIGNATURE_CHARACTERS)
+    throw new ProcuraError('JWS_FORMAT', { why: 'not a 64-byte signature' })
   const headBytes = decode(head, `${what} header`)
   const bodyBytes = decode(body, what)
   decode(signature, `${what} signature`)
@@ -88,15 +89,20 @@ function checkHeader(header: JsonObject, typ: Typ): DidUrl {
   for (const name of ['alg', 'typ', 'kid']) {
     if (!Object.hasOwn(header, name)) throw new ProcuraError('JWS_HEADER', { member: name })
   }
-  if (Object.hasOwn(header, 'cty') && (CTY[typ] === undefined || header['cty'] !== CTY[typ])) {
-    throw new ProcuraError('JWS_HEADER', { member: 'cty' })
-  }
+  if (!isFittingCty(header, typ)) throw new ProcuraError('JWS_HEADER', { member: 'cty' })
   const alg = member(header, 'alg')
   if (alg !== 'EdDSA' && alg !== 'Ed25519') throw new ProcuraError('JWS_ALG', { alg: show(alg) })
-  if (member(header, 'typ') !== typ) throw new ProcuraError('JWS_TYP', { typ: show(member(header, 'typ')), expected: typ })
+  if (member(header, 'typ') !== typ)
+    throw new ProcuraError('JWS_TYP', { typ: show(member(header, 'typ')), expected: typ })
   const kid = member(header, 'kid')
   if (!isDidUrl(kid)) throw new ProcuraError('JWS_KID', { kid: show(kid) })
   return kid
+}
+
+/** `cty` may be left out, else it says what `typ` says: that of the token, or that of the place the token stands in. */
+function isFittingCty(header: JsonObject, due: Typ): boolean {
+  if (!Object.hasOwn(header, 'cty')) return true
+  return Object.entries(CTY).some(([typ, cty]) => cty === header['cty'] && (typ === due || typ === header['typ']))
 }
 
 /**
@@ -128,5 +134,5 @@ export async function signJws(claims: object, typ: Typ, signer: Signer): Promise
 }
 
 function show(value: unknown): string {
-  return printable(String(typeof value === 'object' ? typeof value : value)).slice(0, 80)
+  return typeof value === 'string' ? printable(value).slice(0, 80) : typeof value
 }

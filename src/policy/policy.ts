@@ -129,7 +129,10 @@ export function parseKeys(set: KeySet, at: string): ReadonlyMap<DidUrl, PublicKe
   return keySet(set.keys, at)
 }
 
-function keySet(keys: readonly { readonly kid: DidUrl; readonly x: string }[], at: string): ReadonlyMap<DidUrl, PublicKey> {
+function keySet(
+  keys: readonly { readonly kid: DidUrl; readonly x: string }[],
+  at: string,
+): ReadonlyMap<DidUrl, PublicKey> {
   try {
     return new Map(keys.map(({ kid, x }) => [kid, parsePublicKey(Buffer.from(x, 'base64url'), at)]))
   } catch (cause) {

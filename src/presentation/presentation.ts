@@ -65,7 +65,10 @@ const requestShape: Shape<SignedRequest> = object({
   provenance: { optional: setOf(object({ source, s256: digest }), 1, 8) },
 })
 
-const array: Shape<readonly Json[]> = where((value): value is readonly Json[] => Array.isArray(value), 'is not an array')
+const array: Shape<readonly Json[]> = where(
+  (value): value is readonly Json[] => Array.isArray(value),
+  'is not an array',
+)
 const anything: Shape<Json> = value => value ?? null
 
 const presentationShape = object({
@@ -109,7 +112,12 @@ const framed: Shape<ReturnType<typeof presentationShape>> = (value, at, report: 
 /** Reads form and header of each credential (steps 1 to 3); no two may be the same. */
 function readChain(tokens: readonly string[], identities: readonly string[]): readonly [Sealed, ...Sealed[]] {
   const all = [...tokens, ...identities].map((token, index) =>
-    readJws(token, 'vc+jwt', MAX_CREDENTIAL, index < tokens.length ? `link ${index}` : `identity ${index - tokens.length}`),
+    readJws(
+      token,
+      'vc+jwt',
+      MAX_CREDENTIAL,
+      index < tokens.length ? `link ${index}` : `identity ${index - tokens.length}`,
+    ),
   )
   const seen = new Map<string, number>()
   for (const [second, { digest }] of all.entries()) {
@@ -120,6 +128,12 @@ function readChain(tokens: readonly string[], identities: readonly string[]): re
   const [root, ...rest] = all.slice(0, tokens.length)
   if (root === undefined) throw new ProcuraError('CHAIN_EMPTY', {})
   return [root, ...rest]
+}
+
+/** The claims of a `vp+jwt` over a chain of tokens, root first. */
+export function toPresentationJson(presentation: Presentation, chain: readonly string[]): object {
+  const type = ['VerifiablePresentation', PRESENTATION]
+  return { '@context': CONTEXTS, type, ...presentation, verifiableCredential: chain.map(envelope) }
 }
 
 const ENVELOPE = 'data:application/vc+jwt,'

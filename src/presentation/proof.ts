@@ -40,7 +40,13 @@ const proofShape = object({
 })
 
 /** Signs a proof for one request to the service at `aud`. */
-export function signProof(signer: Signer, aud: string, request: HttpRequest, jti: string, now: UnixSeconds): Promise<string> {
+export function signProof(
+  signer: Signer,
+  aud: string,
+  request: HttpRequest,
+  jti: string,
+  now: UnixSeconds,
+): Promise<string> {
   const { method: htm, url: htu, bodyDigest } = request
   const bound = { htm, htu, ...(bodyDigest === null ? {} : { bodyDigest }) }
   const claims: Proof = { iss: signer.did, aud, iat: now, exp: now + LIFETIME, jti, request: bound }

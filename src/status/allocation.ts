@@ -15,7 +15,10 @@ export function permutation(key: Uint8Array, length: number): (position: number)
   const half = Math.ceil(Math.log2(length) / 2)
   const mask = 2 ** half - 1
   const round = (number: number, value: number): number =>
-    createHmac('sha256', key).update(Uint8Array.of(number, value >>> 8, value & 255)).digest().readUInt32BE() & mask
+    createHmac('sha256', key)
+      .update(Uint8Array.of(number, value >>> 8, value & 255))
+      .digest()
+      .readUInt32BE() & mask
   const shuffle = (position: number): number => {
     let left = position >>> half
     let right = position & mask

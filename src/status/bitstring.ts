@@ -16,7 +16,8 @@ export const MAX_BYTES = 131_072
  */
 export function bitAt(list: Uint8Array, index: number): boolean {
   const length = list.length * 8
-  if (!Number.isInteger(index) || index < 0 || index >= length) throw new ProcuraError('STATUS_INDEX', { index, length })
+  if (!Number.isInteger(index) || index < 0 || index >= length)
+    throw new ProcuraError('STATUS_INDEX', { index, length })
   return (((list[index >>> 3] ?? 0) >>> (7 - (index & 7))) & 1) === 1
 }
 
@@ -46,7 +47,8 @@ export function decodeList(encoded: string, name: string): Uint8Array {
   const packed = encoded.startsWith('u') ? fromBase64url(encoded.slice(1)) : null
   if (packed === null) throw new ProcuraError('STATUS_ENCODING', { list: name })
   const list = unpack(packed, name)
-  if (list.length * 8 < MIN_BITS) throw new ProcuraError('STATUS_LENGTH', { list: name, length: list.length * 8, min: MIN_BITS })
+  if (list.length * 8 < MIN_BITS)
+    throw new ProcuraError('STATUS_LENGTH', { list: name, length: list.length * 8, min: MIN_BITS })
   return list
 }
 
@@ -65,7 +67,11 @@ function unpack(packed: Uint8Array, list: string): Uint8Array {
   if (!GZIP_HEADER.every((byte, index) => bytes[index] === byte)) throw new ProcuraError('STATUS_ENCODING', { list })
   const { buffer, engine } = inflate(bytes.subarray(HEADER_BYTES), list)
   const end = HEADER_BYTES + engine.bytesWritten
-  if (end + TRAILER_BYTES !== bytes.length || bytes.readUInt32LE(end) !== crc32(buffer) || bytes.readUInt32LE(end + 4) !== buffer.length) {
+  if (
+    end + TRAILER_BYTES !== bytes.length ||
+    bytes.readUInt32LE(end) !== crc32(buffer) ||
+    bytes.readUInt32LE(end + 4) !== buffer.length
+  ) {
     throw new ProcuraError('STATUS_ENCODING', { list })
   }
   return buffer

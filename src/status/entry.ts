@@ -50,7 +50,7 @@ export function readStatus(
     if (lifetime > MAX_UNLISTED) throw new ProcuraError('STATUS_MISSING', { seconds: lifetime })
     return []
   }
-  const entries: readonly Json[] = Array.isArray(status) ? (status as readonly Json[]) : [status as Json]
+  const entries: readonly Json[] = Array.isArray(status) ? (status as readonly Json[]) : [status]
   if (entries.length > 2 || !entries.every(isObject)) {
     throw new ProcuraError('SCHEMA', { at: 'credentialStatus', why: 'is not one or two status entries' })
   }
@@ -83,7 +83,10 @@ function checkPurpose(purpose: Json | undefined): StatusPurpose {
 
 function checkIndex(index: Json | undefined): number {
   if (typeof index === 'string' && INDEX.test(index)) return Number(index)
-  throw new ProcuraError('STATUS_INDEX', { index: typeof index === 'string' ? index.slice(0, 20) : typeof index, length: '?' })
+  throw new ProcuraError('STATUS_INDEX', {
+    index: typeof index === 'string' ? index.slice(0, 20) : typeof index,
+    length: '?',
+  })
 }
 
 /** The list must be a plain name below the base of a status issuer in force. */

@@ -63,7 +63,8 @@ export function toListJson(url: string, issuer: Did, bits: Uint8Array, version: 
 export function readList(token: string, { url, issuers }: Pick<StatusEntry, 'url' | 'issuers'>): Sealed {
   if (token.length > MAX_LIST) throw new ProcuraError('STATUS_SIZE', { list: url, max: MAX_LIST })
   const sealed = asSignature(url, () => readJws(token, 'vc+jwt', MAX_LIST, 'status list'))
-  if (!issuers.includes(sealed.signer)) throw new ProcuraError('STATUS_ISSUER', { list: url, why: `signed by ${sealed.signer}` })
+  if (!issuers.includes(sealed.signer))
+    throw new ProcuraError('STATUS_ISSUER', { list: url, why: `signed by ${sealed.signer}` })
   return sealed
 }
 

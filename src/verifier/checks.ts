@@ -32,7 +32,8 @@ export function requireAudience(aud: string, chain: Chain, self: string, progres
   if (aud !== self) throw new ProcuraError('PRESENTATION_AUDIENCE', { at: 'aud', self })
   for (const [index, { claims }] of chain.entries()) {
     progress.link = index
-    if (!claims.authority.audience.includes(self)) throw new ProcuraError('PRESENTATION_AUDIENCE', { at: 'audience', self })
+    if (!claims.authority.audience.includes(self))
+      throw new ProcuraError('PRESENTATION_AUDIENCE', { at: 'audience', self })
   }
   progress.link = null
 }

@@ -51,7 +51,11 @@ export async function requireLive(
   let oldest: number | null = null
   for (const [index, { status, validFrom, validUntil }] of chain.entries()) {
     progress.link = index
-    const inForce = nearest(chain.slice(0, index + 1).map(link => link.claims.authority), 'statusIssuers') ?? []
+    const inForce =
+      nearest(
+        chain.slice(0, index + 1).map(link => link.claims.authority),
+        'statusIssuers',
+      ) ?? []
     for (const entry of readStatus(status, validUntil - validFrom, inForce)) {
       oldest = Math.max(oldest ?? 0, await requireUnrevoked(entry, maxAge, now, ports))
     }

@@ -120,13 +120,20 @@ export async function decide(
   policy: Policy,
   ports: VerifierPorts,
 ): Promise<Decision> {
-  const now = ports.clock.now()
-  const known: Known = { now, decisionId: ports.ids.uuid(), link: null, chain: null, authenticated: false, statusAge: null }
+  const known: Known = { now: 0, decisionId: '', link: null, chain: null, authenticated: false, statusAge: null }
   try {
+    const now = begin(known, ports)
     const presented = readPresentation(token, policy.maxChain) //                                            1–4
     const root = requireTrustedRoot(presented.credentials[0], policy) //                                     6
     const rootKey = await requireRootKey(presented.credentials[0], root, ports.keys) //                      7
-    const chain = await openChain(presented.credentials, rootKey, root.maxTtl, policy.subjectKeyBinding, ports.keys, known) // 8–10
+    const chain = await openChain(
+      presented.credentials,
+      rootKey,
+      root.maxTtl,
+      policy.subjectKeyBinding,
+      ports.keys,
+      known,
+    ) // 8–10
     known.chain = chain
     const presentation = openPresentation(presented, leafOf(chain)) //                                       11
     known.authenticated = true
@@ -156,11 +163,19 @@ export async function decide(
 
 /** How far a decision has come. */
 interface Known extends Progress {
-  readonly now: UnixSeconds
-  readonly decisionId: string
+  now: UnixSeconds
+  decisionId: string
   chain: Chain | null
   authenticated: boolean
   statusAge: number | null
+}
+
+/** Names the decision and reads the clock once. A clock that tells no time would pass every comparison. */
+function begin(known: Known, { clock, ids }: VerifierPorts): UnixSeconds {
+  known.decisionId = ids.uuid()
+  known.now = clock.now()
+  if (!Number.isSafeInteger(known.now)) throw new TypeError('the clock tells no time')
+  return known.now
 }
 
 function evidence(known: Known, policy: Policy): Evidence {

@@ -62,7 +62,11 @@ async function read(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file)
   } catch (cause) {
-    throw new ProcuraError('CONFIG_INVALID', { at: file, why: cause instanceof Error ? cause.message : 'cannot be read' }, { cause })
+    throw new ProcuraError(
+      'CONFIG_INVALID',
+      { at: file, why: cause instanceof Error ? cause.message : 'cannot be read' },
+      { cause },
+    )
   }
 }
 
@@ -73,11 +77,13 @@ async function read(file: string): Promise<Uint8Array> {
  * @throws CONFIG_INVALID - the file has another form
  */
 export async function runVectors(file: Json, runner: VectorRunner, at: string): Promise<VectorReport> {
-  if (!isObject(file) || !isObject(file['common']) || !Array.isArray(file['cases'])) throw invalid(at, 'is not {common, cases}')
+  if (!isObject(file) || !isObject(file['common']) || !Array.isArray(file['cases']))
+    throw invalid(at, 'is not {common, cases}')
   const misses: string[] = []
   const cases = file['cases'] as unknown as readonly Case[]
   for (const [index, one] of cases.entries()) {
-    if (!isObject(one.given) || !isObject(one.expect)) throw invalid(`${at}.cases[${index}]`, 'is not {name, given, expect}')
+    if (!isObject(one.given) || !isObject(one.expect))
+      throw invalid(`${at}.cases[${index}]`, 'is not {name, given, expect}')
     const got = await run({ ...file['common'], ...one.given }, runner)
     const expected = one.expect.allow ? 'allow' : String(one.expect.code)
     if (got !== expected) misses.push(`${one.name}: expected ${expected}, got ${got}`)
@@ -103,7 +109,12 @@ async function run(given: JsonObject, runner: VectorRunner): Promise<string> {
     replay: { consume: () => Promise.resolve(true) },
     audit: { record: () => Promise.resolve() },
   }
-  const decision = await runner.decide(String(given['presentation']), requestOf(objectAt(given, 'request')), policyOf(given), ports)
+  const decision = await runner.decide(
+    textAt(given, 'presentation'),
+    requestOf(objectAt(given, 'request')),
+    policyOf(given),
+    ports,
+  )
   return decision.allow ? 'allow' : decision.code
 }
 
@@ -121,11 +132,11 @@ function policyOf(given: JsonObject): Policy {
 function requestOf(request: JsonObject): ReceivedRequest {
   const body = request['body']
   return {
-    method: String(request['method']),
-    url: String(request['url']),
+    method: textAt(request, 'method'),
+    url: textAt(request, 'url'),
     bodyDigest: typeof body === 'string' ? bodyDigest(Buffer.from(body, 'base64url')) : null,
-    action: String(request['action']),
-    resource: String(request['resource']),
+    action: textAt(request, 'action'),
+    resource: textAt(request, 'resource'),
     params: objectAt(request, 'params'),
   }
 }
@@ -145,10 +156,11 @@ function keysOf(listed: JsonObject): Keys {
   }
   return {
     all: did => Promise.resolve().then(() => all(did)),
-    find: kid => Promise.resolve().then(() => {
-      const keys = all(didOf(kid))
-      return methodOf(didOf(kid)) === 'key' ? (keys[0] ?? null) : (known.get(kid) ?? null)
-    }),
+    find: kid =>
+      Promise.resolve().then(() => {
+        const keys = all(didOf(kid))
+        return methodOf(didOf(kid)) === 'key' ? (keys[0] ?? null) : (known.get(kid) ?? null)
+      }),
   }
 }
 
@@ -160,6 +172,11 @@ function listsOf(served: JsonObject): StatusLists {
       return Promise.reject(new ProcuraError('STATUS_UNAVAILABLE', { list: url, why: 'the host does not answer' }))
     },
   }
+}
+
+function textAt(parent: JsonObject, name: string): string {
+  const value = parent[name]
+  return typeof value === 'string' ? value : ''
 }
 
 function objectAt(parent: JsonObject, name: string): JsonObject {

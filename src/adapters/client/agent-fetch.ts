@@ -1,7 +1,7 @@
 import { ProcuraError } from '../../errors.js'
 import type { JsonObject } from '../../json.js'
 import { bodyDigest } from '../../presentation/request.js'
-import type { Agent } from '../../wallet.js'
+import type { Agent } from '../../wallet/wallet.js'
 import { exchange, type Reach } from './http.js'
 
 /** What the agent wants the server to do; the server derives the same on its own. */
@@ -43,7 +43,7 @@ export function agentFetch(agent: Agent, reach: Reach): AgentFetch {
         bodyDigest: bodyDigest(bytes),
         audience: url.origin,
         action: authority.action,
-        resource: authority.resource ?? (url.origin + (url.pathname === '/' ? '' : url.pathname)),
+        resource: authority.resource ?? url.origin + (url.pathname === '/' ? '' : url.pathname),
         params: authority.params,
         ...(nonce === undefined ? {} : { nonce }),
       })
@@ -52,7 +52,9 @@ export function agentFetch(agent: Agent, reach: Reach): AgentFetch {
       return exchange(url, { method, headers: all, body: bytes, signal }, reach)
     }
     const response = await attempt()
-    const nonce = /^Agent-Proof nonce="([A-Za-z0-9_-]{1,128})"$/.exec(response.headers.get('www-authenticate') ?? '')?.[1]
+    const nonce = /^Agent-Proof nonce="([A-Za-z0-9_-]{1,128})"$/.exec(
+      response.headers.get('www-authenticate') ?? '',
+    )?.[1]
     return response.status === 401 && nonce !== undefined ? attempt(nonce) : response
   }
 }

@@ -22,7 +22,12 @@ export interface ServiceOptions {
  * @returns the answer's JSON object
  * @throws the code the service answered with; SERVICE_UNAVAILABLE
  */
-export async function postAs(signer: Signer, path: string, body: JsonObject, options: ServiceOptions): Promise<JsonObject> {
+export async function postAs(
+  signer: Signer,
+  path: string,
+  body: JsonObject,
+  options: ServiceOptions,
+): Promise<JsonObject> {
   const { service, clock, ids } = options
   const bytes = Buffer.from(JSON.stringify(body))
   const url = `${service}${path}`
@@ -31,7 +36,12 @@ export async function postAs(signer: Signer, path: string, body: JsonObject, opt
   return post(url, bytes, { 'agent-proof': proof }, options)
 }
 
-async function post(url: string, body: Uint8Array, headers: Record<string, string>, { service, reach }: ServiceOptions): Promise<JsonObject> {
+async function post(
+  url: string,
+  body: Uint8Array,
+  headers: Record<string, string>,
+  { service, reach }: ServiceOptions,
+): Promise<JsonObject> {
   const all = { ...headers, 'content-type': 'application/json', accept: 'application/json' }
   const response = await exchange(new URL(url), { method: 'POST', headers: all, body }, reach)
   const answer = await readAnswer(response, service)
@@ -63,7 +73,8 @@ export function serviceLeases(options: ServiceOptions): StatusLeases {
 
 /** For wallets that know no service: delegations of more than 300 s cannot be made. */
 export const noLeases: StatusLeases = {
-  take: () => Promise.reject(new ProcuraError('STATUS_UNAVAILABLE', { list: 'any', why: 'no service to lease an index from' })),
+  take: () =>
+    Promise.reject(new ProcuraError('STATUS_UNAVAILABLE', { list: 'any', why: 'no service to lease an index from' })),
 }
 
 /**
@@ -77,10 +88,13 @@ export function remoteVerifier(self: string, secret: string, options: ServiceOpt
     self,
     async decide(presentation, request) {
       const { method, url, bodyDigest, action, resource, params } = request
-      const body = Buffer.from(JSON.stringify({ presentation, request: { method, url, bodyDigest, action, resource, params } }))
+      const body = Buffer.from(
+        JSON.stringify({ presentation, request: { method, url, bodyDigest, action, resource, params } }),
+      )
       const answer = await post(`${options.service}/v1/verify`, body, { authorization: `Bearer ${secret}` }, options)
       const isDecision = answer['allow'] === true || (answer['allow'] === false && isCode(answer['code']))
-      if (!isDecision) throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why: 'its answer is no decision' })
+      if (!isDecision)
+        throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why: 'its answer is no decision' })
       return answer as unknown as Decision
     },
   }

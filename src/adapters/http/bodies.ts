@@ -6,13 +6,19 @@ import { ProcuraError } from '../../errors.js'
 import type { JsonObject } from '../../json.js'
 
 const did = z.string().refine((value): value is Did => isDid(value), 'is not a DID')
-const token = z.string().min(1).max(8 * 1024)
+const token = z
+  .string()
+  .min(1)
+  .max(8 * 1024)
 const chain = z.array(token).min(1).max(9)
 const json = z.record(z.string(), z.json()) as z.ZodType<JsonObject>
 
 /** Body of `POST /v1/verify`. */
 export const verifyBody = z.strictObject({
-  presentation: z.string().min(1).max(64 * 1024),
+  presentation: z
+    .string()
+    .min(1)
+    .max(64 * 1024),
   request: z.strictObject({
     method: z.string().min(1).max(32),
     url: z.string().min(1).max(2048),
@@ -35,7 +41,10 @@ export const grantBody = z.strictObject({
 export const allocationBody = z.strictObject({ chain, count: z.int().min(1).max(256) })
 
 /** Body of `POST /v1/revocations`: a credential this service keeps, or one it never saw, with its chain. */
-export const revocationBody = z.union([z.strictObject({ credential: z.string().min(1).max(512) }), z.strictObject({ chain })])
+export const revocationBody = z.union([
+  z.strictObject({ credential: z.string().min(1).max(512) }),
+  z.strictObject({ chain }),
+])
 
 /**
  * Reads a request body; unknown members are refused.
@@ -46,5 +55,8 @@ export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = schema.safeParse(body)
   if (result.success) return result.data
   const [issue] = result.error.issues
-  throw new ProcuraError('SCHEMA', { at: ['body', ...(issue?.path ?? [])].map(String).join('.'), why: issue?.message ?? 'is malformed' })
+  throw new ProcuraError('SCHEMA', {
+    at: ['body', ...(issue?.path ?? [])].map(String).join('.'),
+    why: issue?.message ?? 'is malformed',
+  })
 }

@@ -44,7 +44,8 @@ export async function proveCaller(
 ): Promise<Did> {
   const values = request.raw.headersDistinct[PROOF_HEADER] ?? []
   const [token] = values
-  if (token === undefined || values.length !== 1) throw new ProcuraError('CALLER_UNKNOWN', { why: 'one Agent-Proof header is due' })
+  if (token === undefined || values.length !== 1)
+    throw new ProcuraError('CALLER_UNKNOWN', { why: 'one Agent-Proof header is due' })
   const sealed = readProof(token)
   if (methodOf(sealed.signer) !== 'key' && !known.has(sealed.signer)) {
     throw new ProcuraError('CALLER_UNKNOWN', { why: `${sealed.signer} is not known here` })
@@ -71,6 +72,7 @@ export function proveResourceServer(request: FastifyRequest, servers: readonly R
     return expected.length === hash.length && timingSafeEqual(expected, hash)
   })
   const [server] = matching
-  if (secret === '' || server === undefined) throw new ProcuraError('CALLER_UNKNOWN', { why: 'no bearer secret of a resource server' })
+  if (secret === '' || server === undefined)
+    throw new ProcuraError('CALLER_UNKNOWN', { why: 'no bearer secret of a resource server' })
   return server
 }

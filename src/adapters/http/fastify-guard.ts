@@ -48,7 +48,10 @@ export function requireAuthority(verifier: Verifier, options: GuardOptions): Gua
       try {
         requirePlainPath(request.raw.url ?? '')
       } catch (thrown) {
-        await reply.code(400).type(PROBLEM).send(toProblem(toRefusal(thrown), true))
+        await reply
+          .code(400)
+          .type(PROBLEM)
+          .send(toProblem(toRefusal(thrown), true))
       }
     },
     async preParsing(request, _reply, payload) {
@@ -64,7 +67,10 @@ export function requireAuthority(verifier: Verifier, options: GuardOptions): Gua
   }
 }
 
-async function send(reply: FastifyReply, { problem, headers }: Extract<Awaited<ReturnType<typeof judge>>, { allow: false }>): Promise<void> {
+async function send(
+  reply: FastifyReply,
+  { problem, headers }: Extract<Awaited<ReturnType<typeof judge>>, { allow: false }>,
+): Promise<void> {
   await reply.code(problem.status).headers(headers).type(PROBLEM).send(problem)
 }
 
@@ -89,6 +95,9 @@ function toRaw(request: FastifyRequest): RawRequest {
     method: request.method,
     target: request.raw.url ?? '',
     body: bodies.get(request) ?? null,
-    header: name => request.raw.headersDistinct[name]?.length === 1 ? request.raw.headersDistinct[name][0] : request.raw.headersDistinct[name],
+    header: name =>
+      request.raw.headersDistinct[name]?.length === 1
+        ? request.raw.headersDistinct[name][0]
+        : request.raw.headersDistinct[name],
   }
 }

@@ -30,7 +30,11 @@ export interface Intent {
 /** The answer to a guarded request: go on with a decision, or send a problem. */
 export type Verdict =
   | { readonly allow: true; readonly decision: Decision }
-  | { readonly allow: false; readonly problem: Problem & { readonly authority?: Hint }; readonly headers: Readonly<Record<string, string>> }
+  | {
+      readonly allow: false
+      readonly problem: Problem & { readonly authority?: Hint }
+      readonly headers: Readonly<Record<string, string>>
+    }
 
 /** Tells an honest client what would be checked. Unsigned: a hint, not a promise. */
 export interface Hint {

@@ -45,7 +45,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     bodies.set(request, body as Buffer)
     const parse = app.getDefaultJsonParser('error', 'error')
-    parse(request, (body as Buffer).toString('utf8'), done)
+    void parse(request, (body as Buffer).toString('utf8'), done)
   })
 
   app.setErrorHandler((error: FastifyError, _request, reply) => {
@@ -54,14 +54,22 @@ export function createServer(parts: ServerParts): FastifyInstance {
     const problem = toProblem(refusal, true)
     const status = isProcuraError(error) ? problem.status : (error.statusCode ?? problem.status)
     if (status === 401) void reply.header('www-authenticate', 'Agent-Proof')
-    return reply.code(status).type(PROBLEM).send({ ...problem, status })
+    return reply
+      .code(status)
+      .type(PROBLEM)
+      .send({ ...problem, status })
   })
   app.setNotFoundHandler((request, reply) =>
-    reply.code(404).type(PROBLEM).send(toProblem(toRefusal(new ProcuraError('NOT_FOUND', { what: `route ${request.method} here` })), true)),
+    reply
+      .code(404)
+      .type(PROBLEM)
+      .send(toProblem(toRefusal(new ProcuraError('NOT_FOUND', { what: `route ${request.method} here` })), true)),
   )
 
   app.get('/healthz', () => ({ status: 'ok' }))
-  app.get('/.well-known/did.json', (_, reply) => reply.type('application/did+json').send(JSON.stringify(parts.document)))
+  app.get('/.well-known/did.json', (_, reply) =>
+    reply.type('application/did+json').send(JSON.stringify(parts.document)),
+  )
 
   app.get<{ Params: { list: string } }>('/v1/status/:list', async (request, reply) => {
     const { token } = await issuer.list(request.params.list)
@@ -81,7 +89,12 @@ export function createServer(parts: ServerParts): FastifyInstance {
     const admin = await caller(request)
     if (!parts.admins.has(admin)) throw new ProcuraError('CALLER_FORBIDDEN', { caller: admin, what: 'grant' })
     const { to, key, ttl, authority } = parseBody(grantBody, request.body)
-    const { token, digest, id, validUntil } = await issuer.grant({ to, ttl, key: keyOf(to, key), authority: draftOf(authority) })
+    const { token, digest, id, validUntil } = await issuer.grant({
+      to,
+      ttl,
+      key: keyOf(to, key),
+      authority: draftOf(authority),
+    })
     return reply.code(201).send({ credential: token, digest, id, validUntil })
   })
 
@@ -108,7 +121,8 @@ function asRefusal(error: FastifyError): unknown {
 /** The members a caller may set. What they say is read by the issuer with the verifier's eyes. */
 function draftOf(members: JsonObject): AuthorityDraft {
   for (const name of ['v', 'hop', 'parent', 'statusIssuers']) {
-    if (Object.hasOwn(members, name)) throw new ProcuraError('SCHEMA', { at: `body.authority.${name}`, why: 'is set by the issuer' })
+    if (Object.hasOwn(members, name))
+      throw new ProcuraError('SCHEMA', { at: `body.authority.${name}`, why: 'is set by the issuer' })
   }
   return members as unknown as AuthorityDraft
 }

@@ -27,7 +27,8 @@ export function memoryReplay(clock: Clock, capacity = CAPACITY): Replay {
   return {
     consume(key, issuedAt, until) {
       const now = clock.now()
-      if (issuedAt <= startedAt || issuedAt > now) return refuse('issued before this process started, or by a clock ahead')
+      if (issuedAt <= startedAt || issuedAt > now)
+        return refuse('issued before this process started, or by a clock ahead')
       if (used.size >= capacity) forget(now)
       if (used.size >= capacity) return refuse('too many presentations at once')
       const isNew = !used.has(key)
@@ -68,7 +69,8 @@ export function memoryLedger(): Ledger {
 /** Refuses every budget and rate: for a process that could not remember them. */
 export function noLedger(): Ledger {
   return {
-    charge: () => Promise.reject(new ProcuraError('LEDGER_UNAVAILABLE', { why: 'this state does not outlive the process' })),
+    charge: () =>
+      Promise.reject(new ProcuraError('LEDGER_UNAVAILABLE', { why: 'this state does not outlive the process' })),
   }
 }
 

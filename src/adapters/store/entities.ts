@@ -16,7 +16,7 @@ export const whole: EntitySchemaColumnOptions = {
 
 /** A table whose rows are `R`. */
 export function table<R extends ObjectLiteral>(
-  options: Pick<EntitySchemaOptions<R>, 'name' | 'tableName' | 'columns' | 'indices'>,
+  options: Pick<EntitySchemaOptions<R>, 'name' | 'tableName' | 'columns' | 'indices' | 'foreignKeys'>,
 ): EntitySchema<R> {
   return new EntitySchema(Object.assign(new EntitySchemaOptions<R>(), options))
 }
@@ -102,6 +102,7 @@ export const IndexTable = table<IndexRow>({
   name: 'StatusIndex',
   tableName: 'status_index',
   columns: { list: { ...text, primary: true }, index: { ...whole, primary: true }, issuer: text },
+  foreignKeys: [{ target: 'StatusList', columnNames: ['list'], referencedColumnNames: ['name'] }],
 })
 
 /** A row of `status_revocation`. */
@@ -117,6 +118,7 @@ export const RevocationTable = table<RevocationRow>({
   name: 'StatusRevocation',
   tableName: 'status_revocation',
   columns: { list: { ...text, primary: true }, index: { ...whole, primary: true }, by: text, at: whole },
+  foreignKeys: [{ target: 'StatusIndex', columnNames: ['list', 'index'], referencedColumnNames: ['list', 'index'] }],
 })
 
 /** A row of `installation`. */

@@ -42,16 +42,16 @@ function replayOf(dataSource: DataSource, clock: Clock): Replay {
 }
 
 /** Charges in one transaction; accounts in the order of their names, so that two processes never wait for each other. */
-function ledgerOf({ dataSource, transaction }: Database): Ledger {
-  const calls = dataSource.getRepository(CallTable)
-  const spendings = dataSource.getRepository(SpendingTable)
+function ledgerOf(database: Database): Ledger {
+  const calls = database.dataSource.getRepository(CallTable)
+  const spendings = database.dataSource.getRepository(SpendingTable)
   const isFull = async ({ account, max, per }: Throttle, now: number): Promise<boolean> =>
     (await calls.countBy({ account, at: MoreThan(now - per) })) >= max
   const spentOn = async ({ account }: Charge): Promise<number> => (await spendings.findOneBy({ account }))?.spent ?? 0
   return {
     charge: (throttles, charges, now) =>
       translate('LEDGER_UNAVAILABLE', () =>
-        transaction(async () => {
+        database.transaction(async () => {
           for (const one of throttles) if (await isFull(one, now)) return one
           const ordered = [...charges].sort((a, b) => (a.account < b.account ? -1 : 1))
           const before = new Map<string, number>()
@@ -74,11 +74,11 @@ function ledgerOf({ dataSource, transaction }: Database): Ledger {
   }
 }
 
-function versionsOf({ dataSource, transaction }: Database): ListVersions {
-  const versions = dataSource.getRepository(VersionTable)
+function versionsOf(database: Database): ListVersions {
+  const versions = database.dataSource.getRepository(VersionTable)
   return {
     raise: (url, version) =>
-      transaction(async () => {
+      database.transaction(async () => {
         const seen = (await versions.findOneBy({ url }))?.version ?? -1
         if (version > seen) await versions.upsert({ url, version }, ['url'])
         return Math.max(version, seen)

@@ -1,0 +1,29 @@
+// @ts-check
+// An API that lets agents book, if their authority allows it: node examples/resource-server.js
+import Fastify from 'fastify'
+import { requireAuthority } from 'procura/fastify'
+import { createVerifier, fileAudit, sqliteState } from 'procura/verifier'
+
+const service = process.env.PROCURA_ADDRESS ?? 'http://127.0.0.1:8080'
+const port = Number(process.env.API_PORT ?? 8081)
+
+// #region readme
+const verifier = await createVerifier({
+  policy: 'data/policies/example.json', // whose roots count here, for what, and how fresh their status must be
+  state: await sqliteState('data/var/api.db'), // what was used and spent; survives a restart
+  audit: await fileAudit('data/var/api.ndjson'), // a decision that cannot be recorded is a no
+  connect: { 'https://procura.example': service },
+})
+const app = Fastify({ http: { maxHeaderSize: 65_536 } }) // a presentation is a header of up to 48 KiB
+const guard = requireAuthority(verifier, {
+  action: 'book',
+  params: request => /** @type {import('procura').JsonObject} */ (request.body ?? {}), // all that the handler acts on
+})
+app.post('/bookings/:trip', guard, ({ url, authority }) => ({
+  booked: url,
+  onBehalfOf: authority?.onBehalfOf,
+  path: authority?.path, // who received the authority, root → leaf
+}))
+// #endregion
+
+console.log(`https://api.example listens on ${await app.listen({ host: '127.0.0.1', port })}`)

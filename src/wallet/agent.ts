@@ -1,0 +1,186 @@
+import { requireAllowed, type Call } from '../authority/grant.js'
+import { MAX_CREDENTIAL, toCredentialJson } from '../credential/credential.js'
+import { DELEGATION, leafOf, openChain, requireInTime, type Chain } from '../delegation/chain.js'
+import { nearest } from '../delegation/narrowing.js'
+import { toStored } from '../delegation/stored.js'
+import { methodOf, type Did } from '../did/did.js'
+import { fromDidKey } from '../did/key.js'
+import type { PublicKey } from '../ed25519.js'
+import { isProcuraError, ProcuraError, rankOf } from '../errors.js'
+import type { JsonObject } from '../json.js'
+import { readJws, signJws } from '../jws/compact.js'
+import type { KeyHolder } from '../ports.js'
+import { toPresentationJson } from '../presentation/presentation.js'
+import { LIFETIME } from '../presentation/proof.js'
+import { paramsDigest } from '../presentation/request.js'
+import { MAX_UNLISTED, toStatusJson } from '../status/entry.js'
+import type { Agent, Delegation, Held, PresentRequest, TrustedRoots, WalletPorts } from './wallet.js'
+
+interface OpenHeld extends Held {
+  readonly links: Chain
+}
+
+/** An agent over its key, the wallet's storage and the roots it trusts. */
+export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: WalletPorts): Agent {
+  const { clock, ids, credentials } = ports
+
+  async function open(chain: readonly string[]): Promise<OpenHeld> {
+    const sealed = chain.map((token, index) => readJws(token, 'vc+jwt', MAX_CREDENTIAL, `link ${index}`))
+    const [first] = sealed
+    if (first === undefined) throw new ProcuraError('CHAIN_EMPTY', {})
+    const root = roots.get(first.signer)
+    if (root === undefined) throw new ProcuraError('ROOT_UNTRUSTED', { root: first.signer })
+    const key = root.keys === null ? await ports.keys.find(first.kid, 'assertionMethod') : root.keys.get(first.kid)
+    if (key === null || key === undefined) {
+      throw new ProcuraError('KEY_NOT_AUTHORIZED', { kid: first.kid, purpose: 'assertionMethod' })
+    }
+    const links = await openChain(sealed, key, Infinity, 'cnf', ports.keys, { link: null })
+    const { digest, id, subject, validUntil, claims } = leafOf(links)
+    return { chain, links, digest, id, subject, validUntil, authority: claims.authority }
+  }
+
+  async function tokensOf(digest: string): Promise<readonly string[]> {
+    const found = await credentials.find(digest)
+    if (found === null) throw new ProcuraError('NOT_FOUND', { what: `credential ${digest}` })
+    return found.parent === null ? [found.token] : [...(await tokensOf(found.parent)), found.token]
+  }
+
+  async function held(): Promise<readonly OpenHeld[]> {
+    const mine = await credentials.heldBy(holder.did, clock.now())
+    return Promise.all(mine.map(async ({ digest }) => open(await tokensOf(digest))))
+  }
+
+  /** The first answer that is not a refusal, what lives longest first; else the refusal that got furthest. */
+  async function firstOf<T>(attempt: (one: OpenHeld) => T | Promise<T>): Promise<T> {
+    let refusal: ProcuraError | null = null
+    for (const one of await held()) {
+      try {
+        return await attempt(one)
+      } catch (error) {
+        if (!isProcuraError(error)) throw error
+        if (refusal === null || rankOf(error.code) > rankOf(refusal.code)) refusal = error
+      }
+    }
+    throw refusal ?? new ProcuraError('NOT_FOUND', { what: `credential held by ${holder.did}` })
+  }
+
+  async function keep(one: OpenHeld): Promise<void> {
+    await ports.transaction(async () => {
+      for (const stored of toStored(one.links, one.chain)) await credentials.save(stored)
+    })
+  }
+
+  async function signUnder(parent: OpenHeld, request: Delegation): Promise<OpenHeld> {
+    const now = clock.now()
+    const above = parent.authority
+    const { digest, id } = leafOf(parent.links)
+    const { to, key = keyOf(to), ttl, recipients, audience = above.audience, more = 0, ...members } = request
+    const authority = {
+      v: 1,
+      hop: above.hop + 1,
+      more,
+      audience,
+      ...members,
+      ...(recipients === undefined ? {} : { to: recipients }),
+      parent: { id, digest },
+    } as unknown as JsonObject
+    const claims = (status?: ReturnType<typeof toStatusJson>) =>
+      toCredentialJson({
+        id: `urn:uuid:${ids.uuid()}`,
+        type: DELEGATION,
+        issuer: holder.did,
+        subject: to,
+        key,
+        issuedAt: now,
+        validFrom: now,
+        validUntil: now + ttl,
+        claims: { authority },
+        ...(status === undefined ? {} : { status }),
+      })
+    const signed = await signJws(claims(), 'vc+jwt', holder)
+    const draft = await open([...parent.chain, signed])
+    if (ttl <= MAX_UNLISTED) return draft
+    const { url, index } = await ports.leases.take(parent.chain, holder)
+    return open([...parent.chain, await signJws(claims(toStatusJson(url, index)), 'vc+jwt', holder)])
+  }
+
+  return {
+    did: holder.did,
+    holder,
+    held,
+    chainOf: tokensOf,
+
+    async receive(chain) {
+      const one = await open(typeof chain === 'string' ? [chain] : chain)
+      const { subject, key } = leafOf(one.links)
+      if (subject !== holder.did || key.x !== holder.publicKey.x) {
+        throw new ProcuraError('CALLER_FORBIDDEN', { caller: holder.did, what: `hold what was made for ${subject}` })
+      }
+      await keep(one)
+      return one
+    },
+
+    async delegate(request) {
+      const made = await firstOf(parent => signUnder(parent, request))
+      await keep(made)
+      return made
+    },
+
+    present(request) {
+      return firstOf(one => {
+        const call: Call = {
+          action: request.action,
+          resource: request.resource as Call['resource'],
+          params: request.params,
+        }
+        requireInTime(one.links, clock.now(), { link: null })
+        for (const { claims } of one.links) {
+          const { audience, grants } = claims.authority
+          if (!audience.includes(request.audience)) {
+            throw new ProcuraError('PRESENTATION_AUDIENCE', { at: 'audience', self: request.audience })
+          }
+          requireAllowed(grants, call)
+        }
+        return signPresentation(one, request)
+      })
+    },
+  }
+
+  function signPresentation(one: OpenHeld, request: PresentRequest): Promise<string> {
+    const now = clock.now()
+    const { method, url, bodyDigest, action, resource, params, nonce } = request
+    const purpose =
+      request.purpose ??
+      nearest(
+        one.links.map(link => link.claims.authority),
+        'purpose',
+      )?.s256
+    const claims = toPresentationJson(
+      {
+        holder: holder.did,
+        iss: holder.did,
+        aud: request.audience,
+        iat: now,
+        exp: now + LIFETIME,
+        jti: ids.token(),
+        ...(nonce === undefined ? {} : { nonce }),
+        request: {
+          htm: method,
+          htu: url,
+          ...(bodyDigest === null ? {} : { bodyDigest }),
+          action,
+          resource,
+          paramsDigest: paramsDigest(params),
+          ...(purpose === undefined ? {} : { purpose }),
+        },
+      },
+      one.chain,
+    )
+    return signJws(claims, 'vp+jwt', holder)
+  }
+}
+
+function keyOf(did: Did): PublicKey {
+  if (methodOf(did) !== 'key') throw new ProcuraError('KEY_BINDING', { did, purpose: 'known' })
+  return fromDidKey(did)
+}
