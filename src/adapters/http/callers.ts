@@ -8,6 +8,7 @@ import { openProof, readProof, requireBound } from '../../presentation/proof.js'
 import { bodyDigest } from '../../presentation/request.js'
 import { SKEW } from '../../time.js'
 import type { Verifier } from '../../verifier/verifier.js'
+import { headerValues } from './guard.js'
 
 /** The header in which agents and admins prove who they are. */
 export const PROOF_HEADER = 'agent-proof'
@@ -42,9 +43,8 @@ export async function proveCaller(
   known: ReadonlySet<Did>,
   { clock, keys, replay }: ProofPorts,
 ): Promise<Did> {
-  const values = request.raw.headersDistinct[PROOF_HEADER] ?? []
-  const [token] = values
-  if (token === undefined || values.length !== 1)
+  const [token, ...more] = headerValues(request.raw, PROOF_HEADER)
+  if (token === undefined || more.length > 0)
     throw new ProcuraError('CALLER_UNKNOWN', { why: 'one Agent-Proof header is due' })
   const sealed = readProof(token)
   if (methodOf(sealed.signer) !== 'key' && !known.has(sealed.signer)) {

@@ -7,7 +7,7 @@ import type {
   preParsingAsyncHookHandler,
 } from 'fastify'
 import type { Decision, Verifier } from '../../verifier/verifier.js'
-import { judge, requirePlainPath, type Intent, type RawRequest } from './guard.js'
+import { headerValues, judge, requirePlainPath, type Intent, type RawRequest } from './guard.js'
 import { PROBLEM, toProblem, toRefusal } from './problem.js'
 
 declare module 'fastify' {
@@ -95,9 +95,6 @@ function toRaw(request: FastifyRequest): RawRequest {
     method: request.method,
     target: request.raw.url ?? '',
     body: bodies.get(request) ?? null,
-    header: name =>
-      request.raw.headersDistinct[name]?.length === 1
-        ? request.raw.headersDistinct[name][0]
-        : request.raw.headersDistinct[name],
+    header: name => headerValues(request.raw, name),
   }
 }

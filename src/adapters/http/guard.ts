@@ -14,8 +14,8 @@ export interface RawRequest {
   /** path and query exactly as they came over the wire */
   readonly target: string
   readonly body: Uint8Array | null
-  /** a header that came more than once is an array */
-  readonly header: (name: string) => string | readonly string[] | undefined
+  /** all values a header came with, in order */
+  readonly header: (name: string) => readonly string[]
 }
 
 /** What a route is about to do. Derived by the server; never read from the caller's word. */
@@ -43,6 +43,14 @@ export interface Hint {
   readonly params: readonly string[]
 }
 
+/** The values of a header as they came over the wire: `node:http` would join or drop repeated ones. */
+export function headerValues(
+  { rawHeaders }: { readonly rawHeaders: readonly string[] },
+  name: string,
+): readonly string[] {
+  return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name)
+}
+
 const TRICKS = /[%\\;#]|\/\/|\/\.{1,2}(?:\/|$)|.\/$/
 
 /**
@@ -61,11 +69,13 @@ export async function judge(verifier: Verifier, raw: RawRequest, intent: () => I
   let hint: Hint | undefined
   try {
     requirePlainPath(raw.target)
-    if (raw.header('content-encoding') !== undefined) throw new ProcuraError('REQUEST_BODY', {})
+    if (raw.header('content-encoding').length > 0) throw new ProcuraError('REQUEST_BODY', {})
     const received = toReceived(verifier.self, raw, intent())
     hint = { action: received.action, resource: received.resource, params: Object.keys(received.params) }
-    const token = raw.header(PRESENTATION_HEADER)
-    if (typeof token !== 'string') throw new ProcuraError('CALLER_UNKNOWN', { why: 'no Agent-Presentation header' })
+    const [token, ...more] = raw.header(PRESENTATION_HEADER)
+    if (token === undefined || more.length > 0) {
+      throw new ProcuraError('CALLER_UNKNOWN', { why: 'one Agent-Presentation header is due' })
+    }
     const decision = await verifier.decide(token, received)
     if (decision.allow) return { allow: true, decision }
     return refuse(toProblem(decision, decision.disclose || decision.code === 'CHAIN_UNKNOWN'), hint)

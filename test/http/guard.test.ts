@@ -1,0 +1,227 @@
+import { request as rawRequest } from 'node:http'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { requireAuthority } from '../../src/entry/fastify.js'
+import { remoteVerifier } from '../../src/entry/verifier.js'
+import type { OpenWallet, WalletAgent } from '../../src/entry/wallet.js'
+import { bodyDigest } from '../../src/presentation/request.js'
+import type { JsonObject } from '../../src/json.js'
+import { API, openTestHome, ORIGIN, SECRET, type Home } from './home.js'
+
+let home: Home
+let api: FastifyInstance
+let address: string
+let wallet: OpenWallet
+let booker: WalletAgent
+let handled: number
+
+beforeAll(async () => {
+  home = await openTestHome()
+  api = Fastify({ http: { maxHeaderSize: 65_536 }, bodyLimit: 10_000 })
+  const verifier = remoteVerifier({ self: API, service: ORIGIN, secret: SECRET, connect: home.connect })
+  const params = (request: { body: unknown }): JsonObject => (request.body ?? {}) as JsonObject
+  api.post('/rooms/:id', requireAuthority(verifier, { action: 'write', params }), request => {
+    handled += 1
+    return { by: request.authority?.holder, body: request.body }
+  })
+  api.get('/rooms/:id', requireAuthority(verifier, { action: 'read', params: () => ({}) }), () => {
+    handled += 1
+    return { read: true }
+  })
+  api.get(
+    '/broken/:id',
+    requireAuthority(verifier, {
+      action: 'read',
+      params: () => {
+        throw new TypeError('no such column')
+      },
+    }),
+    () => 'never',
+  )
+  address = await api.listen({ host: '127.0.0.1', port: 0 })
+  home.connect[API] = address
+  wallet = await home.wallet()
+  booker = await wallet.createAgent({ name: 'booker' })
+  const authority = { audience: [API], grants: [{ resource: `${API}/**`, actions: ['read', 'write'] }] }
+  await booker.receive((await home.issuer.grant({ to: booker.did, ttl: 600, authority })).credential)
+  handled = 0
+})
+afterAll(async () => {
+  await api.close()
+  await home.close()
+})
+
+/** Sends exactly these bytes as target and headers; `fetch` would tidy them up. */
+function raw(
+  method: string,
+  target: string,
+  headers: Record<string, string | string[]> = {},
+  body = '',
+): Promise<{ status: number; body: JsonObject; headers: Record<string, unknown> }> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(address)
+    const sent = rawRequest({ hostname, port, method, path: target, headers }, response => {
+      let text = ''
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()))
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          body: (text === '' ? {} : JSON.parse(text)) as JsonObject,
+          headers: response.headers,
+        }),
+      )
+    })
+    sent.on('error', reject)
+    sent.end(body)
+  })
+}
+
+const token = (target = '/rooms/1', method = 'GET', body = '', params: JsonObject = {}, action = 'read') =>
+  booker.present({
+    method,
+    url: `${API}${target}`,
+    bodyDigest: bodyDigest(body),
+    audience: API,
+    action,
+    resource: `${API}${target.split('?')[0]}`,
+    params,
+  })
+
+test('agent.fetch: a GET, a POST with a body, a query', async () => {
+  const read = await booker.fetch(`${API}/rooms/1?full=1`, { authority: { action: 'read', params: {} } })
+  expect([read.status, await read.json()]).toEqual([200, { read: true }])
+  const body = { name: 'blue' }
+  const written = await booker.fetch(`${API}/rooms/1`, {
+    method: 'POST',
+    body,
+    authority: { action: 'write', params: body },
+  })
+  expect([written.status, await written.json()]).toEqual([200, { by: booker.did, body }])
+  expect(handled).toBe(2)
+})
+
+test('agent.fetch sends nothing that the agent does not hold, and nothing to plain http', async () => {
+  const before = handled
+  await expect(booker.fetch(`${API}/rooms/1`, { authority: { action: 'erase', params: {} } })).rejects.toMatchObject({
+    code: 'DENIED_ACTION',
+  })
+  await expect(
+    booker.fetch('https://other.example/x', { authority: { action: 'read', params: {} } }),
+  ).rejects.toMatchObject({ code: 'PRESENTATION_AUDIENCE' })
+  await expect(
+    booker.fetch('http://api.acme.example/rooms/1', { authority: { action: 'read', params: {} } }),
+  ).rejects.toMatchObject({ code: 'RESOURCE_SYNTAX' })
+  expect(handled).toBe(before)
+})
+
+describe('refused before the handler', () => {
+  test('no presentation: 401, a challenge, and a hint of what is checked', async () => {
+    const { status, body, headers } = await raw('GET', '/rooms/1')
+    expect(status).toBe(401)
+    expect(headers['www-authenticate']).toBe('Agent-Proof')
+    expect(body).toMatchObject({
+      code: 'CALLER_UNKNOWN',
+      authority: { action: 'read', resource: `${API}/rooms/1`, params: [] },
+    })
+  })
+
+  test.each([
+    '/rooms/%31',
+    '/rooms/1/',
+    '/rooms//1',
+    '//rooms/1',
+    '/rooms/./1',
+    '/x/../rooms/1',
+    '/rooms/1;v=2',
+    '/rooms/1\\',
+    '/rooms/%2e%2e/1',
+    '/rooms/1%00',
+  ])('the raw path %s', async target => {
+    const { status, body } = await raw('GET', target, { 'agent-presentation': await token() })
+    expect([400, 404]).toContain(status)
+    if (status === 400) expect(body['code']).toBe('RESOURCE_SYNTAX')
+  })
+
+  test('a body that was not signed', async () => {
+    const presentation = await token('/rooms/1', 'POST', '{"name":"blue"}', { name: 'blue' }, 'write')
+    const { status, body } = await raw(
+      'POST',
+      '/rooms/1',
+      { 'agent-presentation': presentation, 'content-type': 'application/json' },
+      '{"name":"red"}',
+    )
+    expect([status, body['code']]).toEqual([401, 'REQUEST_BODY'])
+  })
+
+  test('the same JSON in other bytes', async () => {
+    const presentation = await token('/rooms/1', 'POST', '{"name":"blue"}', { name: 'blue' }, 'write')
+    const { body } = await raw(
+      'POST',
+      '/rooms/1',
+      { 'agent-presentation': presentation, 'content-type': 'application/json' },
+      '{ "name":"blue"}',
+    )
+    expect(body['code']).toBe('REQUEST_BODY')
+  })
+
+  test('a presentation twice in one request', async () => {
+    const { status, body } = await raw('GET', '/rooms/1', { 'agent-presentation': [await token(), await token()] })
+    expect([status, body['code']]).toEqual([401, 'CALLER_UNKNOWN'])
+  })
+
+  test('a content encoding', async () => {
+    const { status, body } = await raw(
+      'POST',
+      '/rooms/1',
+      { 'agent-presentation': await token(), 'content-encoding': 'gzip', 'content-type': 'application/json' },
+      '{}',
+    )
+    expect([status, body['code']]).toEqual([401, 'REQUEST_BODY'])
+  })
+
+  test('a body over the limit', async () => {
+    const { status } = await raw(
+      'POST',
+      '/rooms/1',
+      { 'agent-presentation': await token(), 'content-type': 'application/json' },
+      JSON.stringify({ a: 'x'.repeat(20_000) }),
+    )
+    expect(status).toBe(413)
+  })
+
+  test('another query than was signed; another method than was signed', async () => {
+    expect((await raw('GET', '/rooms/1?all=1', { 'agent-presentation': await token() })).body['code']).toBe(
+      'REQUEST_URL',
+    )
+    const post = await token('/rooms/1', 'POST')
+    expect((await raw('GET', '/rooms/1', { 'agent-presentation': post })).body['code']).toBe('REQUEST_METHOD')
+  })
+
+  test('a token that proves nothing: only the kind', async () => {
+    const { status, body } = await raw('GET', '/rooms/1', { 'agent-presentation': 'x.y.z' })
+    expect([status, body['code'], body['detail']]).toEqual([400, undefined, undefined])
+  })
+
+  test('a route whose parameters cannot be derived', async () => {
+    const { status, body } = await raw('GET', '/broken/1', { 'agent-presentation': await token('/broken/1') })
+    expect([status, body['code']]).toEqual([500, undefined])
+  })
+
+  test('the service is down: 503, never a yes', async () => {
+    const down = Fastify()
+    const verifier = remoteVerifier({
+      self: API,
+      service: ORIGIN,
+      secret: SECRET,
+      connect: { [ORIGIN]: 'http://127.0.0.1:1' },
+    })
+    down.get('/rooms/:id', requireAuthority(verifier, { action: 'read', params: () => ({}) }), () => 'never')
+    const response = await down.inject({
+      method: 'GET',
+      url: '/rooms/1',
+      headers: { 'agent-presentation': await token() },
+    })
+    expect([response.statusCode, response.json<{ code: string }>().code]).toEqual([503, 'SERVICE_UNAVAILABLE'])
+    expect(response.headers['retry-after']).toBe('1')
+  })
+})
