@@ -1,5 +1,5 @@
 // Brings a fresh clone to where its scripts can run: installs when node_modules is missing or older than the lockfile,
-// builds when dist is older than src. Speaks on stderr only, so that output meant for pipes stays clean.
+// builds when dist is older than src, or when told to (--build). Speaks on stderr only, so that output meant for pipes stays clean.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ const LOCK = at('node_modules.lock')
 if (Number(process.versions.node.split('.')[0]) < 20) fail(`needs Node 20.19 or newer, this is ${process.version}`)
 oneAtATime(() => {
   if (age(INSTALLED) < age('package-lock.json')) install()
-  if (!process.argv.includes('--no-build') && age(BUILT) < newest('src', age('tsconfig.json'))) build()
+  if (process.argv.includes('--build') || age(BUILT) < newest('src', age('tsconfig.json'))) build()
 })
 
 function install() {

@@ -2,12 +2,12 @@
 // Grants a root capability with the operator's wallet, or takes one back:
 //   node examples/issuer.js <did>              prints the credential
 //   node examples/issuer.js revoke <digest>    ends it, and everything delegated under it
+// #region readme
 import { openIssuer } from 'procura/issuer'
 
 const [first = '', digest = ''] = process.argv.slice(2)
 const service = process.env.PROCURA_ADDRESS ?? 'http://127.0.0.1:8080'
 
-// #region readme
 const issuer = await openIssuer({
   service: 'https://procura.example',
   storage: 'sqlite://data/var/operator.db', // made by the first `npm start`

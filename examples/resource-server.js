@@ -1,5 +1,6 @@
 // @ts-check
 // An API that lets agents book, if their authority allows it: node examples/resource-server.js
+// #region readme
 import Fastify from 'fastify'
 import { requireAuthority } from 'procura/fastify'
 import { createVerifier, fileAudit, sqliteState } from 'procura/verifier'
@@ -7,7 +8,6 @@ import { createVerifier, fileAudit, sqliteState } from 'procura/verifier'
 const service = process.env.PROCURA_ADDRESS ?? 'http://127.0.0.1:8080'
 const port = Number(process.env.API_PORT ?? 8081)
 
-// #region readme
 const verifier = await createVerifier({
   policy: 'data/policies/example.json', // whose roots count here, for what, and how fresh their status must be
   state: await sqliteState('data/var/api.db'), // what was used and spent; survives a restart
@@ -24,6 +24,6 @@ app.post('/bookings/:trip', guard, ({ url, authority }) => ({
   onBehalfOf: authority?.onBehalfOf,
   path: authority?.path, // who received the authority, root → leaf
 }))
-// #endregion
 
 console.log(`https://api.example listens on ${await app.listen({ host: '127.0.0.1', port })}`)
+// #endregion

@@ -2,13 +2,13 @@
 // A planner with a wallet of its own, and a booker it hands less to:
 //   node examples/wallet.js                 prints the planner's DID
 //   node examples/wallet.js <credential>    receives it, delegates, calls the API
+// #region readme
 import { openWallet } from 'procura/wallet'
 
 const credential = process.argv[2]
 const service = process.env.PROCURA_ADDRESS ?? 'http://127.0.0.1:8080'
 const api = process.env.API_ADDRESS ?? 'http://127.0.0.1:8081'
 
-// #region readme
 const wallet = await openWallet({
   storage: 'sqlite://data/var/wallet.db', // made with its key file at the first start; keys never leave it
   roots: ['did:web:procura.example'], // whose credentials it takes

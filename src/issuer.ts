@@ -19,7 +19,7 @@ import type {
 } from './ports.js'
 import { bitsOf } from './status/bitstring.js'
 import { toStatusJson } from './status/entry.js'
-import { toStored } from './delegation/stored.js'
+import { storedChain, toStored } from './delegation/stored.js'
 import { RESIGN_AFTER, toListJson } from './status/list.js'
 
 /** Who grants, and below which URL its status lists stand. */
@@ -98,9 +98,9 @@ export function createIssuer({ signer, publicKey, statusBase }: IssuerIdentity, 
   }
 
   async function tokensOf(name: string): Promise<readonly string[]> {
-    const found = await credentials.find(name)
+    const found = (await credentials.find(name)) ?? (await credentials.findIssued(signer.did, name))
     if (found === null) throw new ProcuraError('NOT_FOUND', { what: `credential ${name}` })
-    return found.parent === null ? [found.token] : [...(await tokensOf(found.parent)), found.token]
+    return (await storedChain(credentials, found)).map(({ token }) => token)
   }
 
   async function publish(name: string): Promise<{ token: string; version: number }> {
@@ -158,7 +158,7 @@ export function createIssuer({ signer, publicKey, statusBase }: IssuerIdentity, 
           status: toStatusJson(status.url, status.index),
         })
         const token = await signJws(claims, 'vc+jwt', signer)
-        const [stored] = toStored(await open([token]), [token])
+        const [stored] = toStored(await open([token]), [token], publicKey)
         await credentials.save(stored)
         return stored
       })
@@ -174,7 +174,7 @@ export function createIssuer({ signer, publicKey, statusBase }: IssuerIdentity, 
       requireInTime(opened, clock.now(), { link: null })
       if (leafOf(opened).subject !== by)
         throw new ProcuraError('CALLER_FORBIDDEN', { caller: by, what: 'lease for another holder' })
-      for (const one of toStored(opened, chain)) {
+      for (const one of toStored(opened, chain, publicKey)) {
         if (one.status === null) continue
         const { name, status } = await ownStatus(one)
         const isRevoked = (await statusRows.revokedIn(name)).includes(status.index)
@@ -190,7 +190,7 @@ export function createIssuer({ signer, publicKey, statusBase }: IssuerIdentity, 
       if (!isAdmin && !chain.some(link => link.issuer === by)) {
         throw new ProcuraError('CALLER_FORBIDDEN', { caller: by, what: `revoke ${leaf.digest}` })
       }
-      const stored = toStored(chain, tokens)
+      const stored = toStored(chain, tokens, publicKey)
       const { name, status } = await ownStatus(stored.at(-1) ?? stored[0])
       await ports.transaction(async () => {
         for (const one of stored) await credentials.save(one)

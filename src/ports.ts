@@ -141,6 +141,8 @@ export interface StoredCredential {
   readonly parent: Digest | null
   readonly validUntil: UnixSeconds
   readonly token: string
+  /** base64url of the Ed25519 key that its signature verified under */
+  readonly key: string
   /** where its revocation bit stands; `null` for one that lives too short to need it */
   readonly status: StatusPlace | null
 }
@@ -149,8 +151,10 @@ export interface StoredCredential {
 export interface Credentials {
   /** Keeps the credential; keeping the same one twice is the same as once. */
   save(credential: StoredCredential): Promise<void>
-  /** By digest, or by `id`; `null` if there is none. */
-  find(name: string): Promise<StoredCredential | null>
+  /** By digest; `null` if there is none. */
+  find(digest: string): Promise<StoredCredential | null>
+  /** By `id`, which is a label that its issuer chose: only of this issuer, and of several the one that ends last. */
+  findIssued(issuer: Did, id: string): Promise<StoredCredential | null>
   /** Those of a subject that end after `now`, the latest end first. */
   heldBy(subject: Did, now: UnixSeconds): Promise<readonly StoredCredential[]>
 }

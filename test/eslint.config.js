@@ -2,11 +2,17 @@ import { fileURLToPath } from 'node:url'
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { basePath: fileURLToPath(new URL('..', import.meta.url)), ignores: ['dist/**', 'data/**', 'node_modules/**', '**/*.mjs'] },
+  {
+    basePath: fileURLToPath(new URL('..', import.meta.url)),
+    ignores: ['dist/**', 'data/**', 'node_modules/**', '**/*.mjs'],
+  },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {
-      parserOptions: { project: ['test/tsconfig.json'], tsconfigRootDir: fileURLToPath(new URL('..', import.meta.url)) },
+      parserOptions: {
+        project: ['test/tsconfig.json'],
+        tsconfigRootDir: fileURLToPath(new URL('..', import.meta.url)),
+      },
     },
     rules: {
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
@@ -17,5 +23,11 @@ export default tseslint.config(
       'no-console': 'off',
     },
   },
-  { files: ['test/**', 'examples/**', 'bench/**'], rules: { '@typescript-eslint/explicit-module-boundary-types': 'off', '@typescript-eslint/no-non-null-assertion': 'off' } },
+  {
+    files: ['test/**', 'examples/**', 'bench/**'],
+    rules: {
+      '@typescript-eslint/explicit-module-boundary-types': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+    },
+  },
 )

@@ -1,4 +1,6 @@
-import type { StoredCredential } from '../ports.js'
+import type { PublicKey } from '../ed25519.js'
+import { ProcuraError } from '../errors.js'
+import type { Credentials, StoredCredential } from '../ports.js'
 import { readStatus } from '../status/entry.js'
 import type { Chain } from './chain.js'
 import { nearest } from './narrowing.js'
@@ -7,9 +9,10 @@ import { nearest } from './narrowing.js'
  * The links of a verified chain as storage keeps them, root first.
  *
  * @param tokens - the tokens the chain was opened from, in the same order
+ * @param rootKey - the key the root verified under; each further link names its own in the link above
  * @throws what reading `credentialStatus` throws: a link whose status could not be checked is not kept
  */
-export function toStored(chain: Chain, tokens: readonly string[]): [StoredCredential, ...StoredCredential[]] {
+export function toStored(chain: Chain, tokens: readonly string[], rootKey: PublicKey): StoredChain {
   const stored = chain.map((link, index): StoredCredential => {
     const { digest, id, issuer, subject, validFrom, validUntil, claims } = link
     const inForce =
@@ -27,8 +30,20 @@ export function toStored(chain: Chain, tokens: readonly string[]): [StoredCreden
       parent: claims.authority.parent?.digest ?? null,
       validUntil,
       token: tokens[index] ?? '',
+      key: (chain[index - 1]?.key ?? rootKey).x,
       status: revocation === undefined ? null : { url: revocation.url, index: revocation.index },
     }
   })
-  return stored as [StoredCredential, ...StoredCredential[]]
+  return stored as unknown as StoredChain
+}
+
+/** Links as storage keeps them, root first. */
+export type StoredChain = readonly [StoredCredential, ...StoredCredential[]]
+
+/** The chain that ends in a credential, by following what each link names as its parent. @throws NOT_FOUND */
+export async function storedChain(credentials: Credentials, leaf: StoredCredential): Promise<StoredChain> {
+  if (leaf.parent === null) return [leaf]
+  const parent = await credentials.find(leaf.parent)
+  if (parent === null) throw new ProcuraError('NOT_FOUND', { what: `credential ${leaf.parent}` })
+  return [...(await storedChain(credentials, parent)), leaf]
 }

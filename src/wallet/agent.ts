@@ -2,13 +2,13 @@ import { requireAllowed, type Call } from '../authority/grant.js'
 import { MAX_CREDENTIAL, toCredentialJson } from '../credential/credential.js'
 import { DELEGATION, leafOf, openChain, requireInTime, type Chain } from '../delegation/chain.js'
 import { nearest } from '../delegation/narrowing.js'
-import { toStored } from '../delegation/stored.js'
+import { storedChain, toStored } from '../delegation/stored.js'
 import { methodOf, type Did } from '../did/did.js'
 import { fromDidKey } from '../did/key.js'
-import type { PublicKey } from '../ed25519.js'
+import { parsePublicKey, type PublicKey } from '../ed25519.js'
 import { isProcuraError, ProcuraError, rankOf } from '../errors.js'
 import type { JsonObject } from '../json.js'
-import { readJws, signJws } from '../jws/compact.js'
+import { readJws, signJws, type Sealed } from '../jws/compact.js'
 import type { KeyHolder } from '../ports.js'
 import { toPresentationJson } from '../presentation/presentation.js'
 import { LIFETIME } from '../presentation/proof.js'
@@ -18,36 +18,49 @@ import type { Agent, Delegation, Held, PresentRequest, TrustedRoots, WalletPorts
 
 interface OpenHeld extends Held {
   readonly links: Chain
+  readonly rootKey: PublicKey
+}
+
+function sealedOf(chain: readonly string[]): readonly Sealed[] {
+  return chain.map((token, index) => readJws(token, 'vc+jwt', MAX_CREDENTIAL, `link ${index}`))
 }
 
 /** An agent over its key, the wallet's storage and the roots it trusts. */
 export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: WalletPorts): Agent {
   const { clock, ids, credentials } = ports
 
-  async function open(chain: readonly string[]): Promise<OpenHeld> {
-    const sealed = chain.map((token, index) => readJws(token, 'vc+jwt', MAX_CREDENTIAL, `link ${index}`))
-    const [first] = sealed
+  /** Opens a chain whose root verifies under the key; nothing is looked up. */
+  async function open(chain: readonly string[], rootKey: PublicKey): Promise<OpenHeld> {
+    const links = await openChain(sealedOf(chain), rootKey, Infinity, 'cnf', ports.keys, { link: null })
+    const { digest, id, subject, validUntil, claims } = leafOf(links)
+    return { chain, links, rootKey, digest, id, subject, validUntil, authority: claims.authority }
+  }
+
+  /** The root's key, once its issuer is known to be trusted. */
+  async function rootKeyOf(chain: readonly string[]): Promise<PublicKey> {
+    const [first] = sealedOf(chain)
     if (first === undefined) throw new ProcuraError('CHAIN_EMPTY', {})
     const root = roots.get(first.signer)
     if (root === undefined) throw new ProcuraError('ROOT_UNTRUSTED', { root: first.signer })
     const key = root.keys === null ? await ports.keys.find(first.kid, 'assertionMethod') : root.keys.get(first.kid)
-    if (key === null || key === undefined) {
-      throw new ProcuraError('KEY_NOT_AUTHORIZED', { kid: first.kid, purpose: 'assertionMethod' })
-    }
-    const links = await openChain(sealed, key, Infinity, 'cnf', ports.keys, { link: null })
-    const { digest, id, subject, validUntil, claims } = leafOf(links)
-    return { chain, links, digest, id, subject, validUntil, authority: claims.authority }
+    if (key !== null && key !== undefined) return key
+    throw new ProcuraError('KEY_NOT_AUTHORIZED', { kid: first.kid, purpose: 'assertionMethod' })
   }
 
-  async function tokensOf(digest: string): Promise<readonly string[]> {
-    const found = await credentials.find(digest)
-    if (found === null) throw new ProcuraError('NOT_FOUND', { what: `credential ${digest}` })
-    return found.parent === null ? [found.token] : [...(await tokensOf(found.parent)), found.token]
-  }
-
+  /** What is held under roots that are still trusted. A root verifies under the key it verified under when it came. */
   async function held(): Promise<readonly OpenHeld[]> {
     const mine = await credentials.heldBy(holder.did, clock.now())
-    return Promise.all(mine.map(async ({ digest }) => open(await tokensOf(digest))))
+    const chains = await Promise.all(mine.map(leaf => storedChain(credentials, leaf)))
+    const trusted = chains.filter(([root]) => roots.has(root.issuer))
+    return Promise.all(
+      trusted.map(chain => {
+        const rootKey = parsePublicKey(Buffer.from(chain[0].key, 'base64url'), 'stored root')
+        return open(
+          chain.map(({ token }) => token),
+          rootKey,
+        )
+      }),
+    )
   }
 
   /** The first answer that is not a refusal, what lives longest first; else the refusal that got furthest. */
@@ -66,7 +79,7 @@ export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: Walle
 
   async function keep(one: OpenHeld): Promise<void> {
     await ports.transaction(async () => {
-      for (const stored of toStored(one.links, one.chain)) await credentials.save(stored)
+      for (const stored of toStored(one.links, one.chain, one.rootKey)) await credentials.save(stored)
     })
   }
 
@@ -98,20 +111,26 @@ export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: Walle
         ...(status === undefined ? {} : { status }),
       })
     const signed = await signJws(claims(), 'vc+jwt', holder)
-    const draft = await open([...parent.chain, signed])
+    const draft = await open([...parent.chain, signed], parent.rootKey)
     if (ttl <= MAX_UNLISTED) return draft
     const { url, index } = await ports.leases.take(parent.chain, holder)
-    return open([...parent.chain, await signJws(claims(toStatusJson(url, index)), 'vc+jwt', holder)])
+    return open([...parent.chain, await signJws(claims(toStatusJson(url, index)), 'vc+jwt', holder)], parent.rootKey)
   }
 
   return {
     did: holder.did,
     holder,
     held,
-    chainOf: tokensOf,
+
+    async chainOf(digest) {
+      const leaf = await credentials.find(digest)
+      if (leaf === null) throw new ProcuraError('NOT_FOUND', { what: `credential ${digest}` })
+      return (await storedChain(credentials, leaf)).map(({ token }) => token)
+    },
 
     async receive(chain) {
-      const one = await open(typeof chain === 'string' ? [chain] : chain)
+      const tokens = typeof chain === 'string' ? [chain] : chain
+      const one = await open(tokens, await rootKeyOf(tokens))
       const { subject, key } = leafOf(one.links)
       if (subject !== holder.did || key.x !== holder.publicKey.x) {
         throw new ProcuraError('CALLER_FORBIDDEN', { caller: holder.did, what: `hold what was made for ${subject}` })

@@ -10,10 +10,10 @@ const { KeyStore } = await import(pathToFileURL(join(compiled, 'node_modules/@ve
 const store = await openStore(`sqlite://${file}`)
 const keys = new KeyStore(store.dataSource)
 const issuer = `did:key:z6Mk${name}`
-const work = Array.from({ length: 60 }, async (_, n) => {
+const work = Array.from({ length: 40 }, async (_, n) => {
   const { list, indexes } = await store.statusRows.lease(issuer, 3)
   await store.transaction(async () => {
-    await store.credentials.find(`urn:uuid:${name}-${n}`)
+    await store.credentials.findIssued('did:key:z6MkOwner', `urn:uuid:${name}-${n}`)
     await store.credentials.save({
       digest: digestOf(`head.${name}-${n}`),
       id: `urn:uuid:${name}-${n}`,
@@ -22,6 +22,7 @@ const work = Array.from({ length: 60 }, async (_, n) => {
       parent: null,
       validUntil: 1_793_000_000,
       token: 'a.b.c',
+      key: 'A'.repeat(43),
       status: null,
     })
   })

@@ -1,4 +1,8 @@
 import { createHash } from 'node:crypto'
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Store } from '../../src/adapters/store/store.js'
 import type { Did } from '../../src/did/did.js'
 import { digestOf } from '../../src/encoding.js'
@@ -26,6 +30,7 @@ export function credentialOf(name: string, change: Partial<StoredCredential> = {
     parent: null,
     validUntil: NOW + 3600,
     token: `head.${name}.signature`,
+    key: 'A'.repeat(43),
     status: { url: 'https://status.example/lists/1', index: 94_567 },
     ...change,
   }
@@ -61,4 +66,15 @@ export function together<T>(count: number, make: (n: number) => Promise<T>): Pro
 /** Resolves after other work had its turn. */
 export function later(milliseconds = 0): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, milliseconds))
+}
+
+/** A folder of its own, names of files that do not exist yet, each in a folder that does not either, and their end. */
+export function temporaryFiles(): { folder: string; freshFile: () => string; clean: () => Promise<void> } {
+  const folder = mkdtempSync(join(tmpdir(), 'procura-store-'))
+  let files = 0
+  return {
+    folder,
+    freshFile: () => join(folder, `${(files += 1)}`, 'store.db'),
+    clean: () => rm(folder, { recursive: true, force: true }),
+  }
 }

@@ -3,7 +3,22 @@ import type { Policy } from '../../src/policy/policy.js'
 import type { VerifierPorts } from '../../src/verifier/verifier.js'
 import type { decide } from '../../src/verifier/verifier.js'
 import {
-  alice, booker, GRANTS, goodChain, listToken, mallory, mint, NOW, owner, party, planner, policyOf, present, REQUEST, SELF, world,
+  alice,
+  booker,
+  GRANTS,
+  goodChain,
+  listToken,
+  mallory,
+  mint,
+  NOW,
+  owner,
+  party,
+  planner,
+  policyOf,
+  present,
+  REQUEST,
+  SELF,
+  world,
 } from '../mint.js'
 
 /** Asks `decide` once or more; answers `allow` or the code of the last answer. */
@@ -18,165 +33,368 @@ interface Given {
   readonly times?: number
 }
 
-const once = (prepare: () => Promise<Given>): Attempt => async decider => {
-  const { token, request = {}, policy = policyOf(), ports = {}, times = 1 } = await prepare()
-  const world_ = await world(ports)
-  let answer = 'nothing asked'
-  for (let time = 0; time < times; time += 1) {
-    const used = token ?? (await present(booker, await goodChain()))
-    const decision = await decider(used, { ...REQUEST, ...request }, policy, world_)
-    answer = decision.allow ? 'allow' : decision.code
+const once =
+  (prepare: () => Promise<Given>): Attempt =>
+  async decider => {
+    const { token, request = {}, policy = policyOf(), ports = {}, times = 1 } = await prepare()
+    const world_ = await world(ports)
+    let answer = 'nothing asked'
+    for (let time = 0; time < times; time += 1) {
+      const used = token ?? (await present(booker, await goodChain()))
+      const decision = await decider(used, { ...REQUEST, ...request }, policy, world_)
+      answer = decision.allow ? 'allow' : decision.code
+    }
+    return answer
   }
-  return answer
-}
 
 const grantsWith = (change: object) => [{ ...GRANTS[0]!, ...change }]
 
 /** Who tried what, and the answer that is due. Each line of `decide` has a row that dies when the line is removed. */
 export const ATTACKS: readonly [string, string, Attempt][] = [
-  ['booker presents planner\'s delegation', 'allow', once(async () => ({ token: await present(booker, await goodChain()) }))],
-  ['planner presents the root itself', 'allow', once(async () => ({ token: await present(planner, [(await goodChain())[0]]) }))],
-  ['a stranger is the root', 'ROOT_UNTRUSTED', once(async () => {
-    const root = await mint({ signer: mallory, to: planner })
-    return { token: await present(planner, [root]) }
-  })],
-  ['the root signs with a key its document does not list', 'KEY_NOT_AUTHORIZED', once(async () => {
-    const root = await mint({ signer: { ...owner, kid: `${owner.did}#old` }, to: planner })
-    return { token: await present(planner, [root]) }
-  })],
-  ['mallory forges the root', 'SIGNATURE_INVALID', once(async () => {
-    const root = await mint({ signer: { ...mallory, did: owner.did, kid: owner.kid }, to: mallory })
-    return { token: await present(mallory, [root]) }
-  })],
-  ['mallory puts her own link under planner\'s', 'SIGNATURE_INVALID', once(async () => {
-    const [root] = await goodChain()
-    const link = await mint({ signer: { ...mallory, did: planner.did, kid: planner.kid }, to: mallory, parent: root })
-    return { token: await present(mallory, [root, link]) }
-  })],
-  ['a thief presents booker\'s chain', 'SIGNATURE_INVALID', once(async () => ({ token: await present(mallory, await goodChain()) }))],
-  ['a thief names booker as holder', 'SIGNATURE_INVALID', once(async () => ({
-    token: await present({ ...mallory, did: booker.did, kid: booker.kid }, await goodChain()),
-  }))],
-  ['booker names somebody else as holder', 'PRESENTATION_HOLDER', once(async () => ({
-    token: await present(booker, await goodChain(), { claims: { holder: alice.did } }),
-  }))],
-  ['a link widens the amount', 'WIDENED_ARGS', once(async () => {
-    const [root] = await goodChain()
-    const args = new Map([...GRANTS[0]!.args!, ['amount', { op: 'range', min: 0, max: 900_000, req: true }]] as const)
-    const link = await mint({ signer: planner, to: booker, parent: root, authority: { grants: grantsWith({ args }) } })
-    return { token: await present(booker, [root, link]) }
-  })],
-  ['planner hands on to its own key', 'DELEGATION_TO_SELF', once(async () => {
-    const [root] = await goodChain()
-    return { token: await present(planner, [root, await mint({ signer: planner, to: planner, parent: root })]) }
-  })],
-  ['planner delegates after its depth is used up', 'DEPTH_EXCEEDED', once(async () => {
-    const [root] = await goodChain({ more: 0 })
-    const link = await mint({ signer: planner, to: booker, parent: root, authority: { more: 0 } })
-    return { token: await present(booker, [root, link]) }
-  })],
-  ['a root that lives longer than it is trusted', 'TIME_LIFETIME', once(async () => {
-    const root = await mint({ signer: owner, to: planner, until: 90_000 })
-    return { token: await present(planner, [root]) }
-  })],
-  ['a did:web subject whose document lists another key', 'KEY_BINDING', once(async () => {
-    const subject = party('rotated', owner.did)
-    return { token: await present(subject, [await mint({ signer: owner, to: subject })]) }
-  })],
-  ['a presentation for another verifier', 'PRESENTATION_AUDIENCE', once(async () => ({
-    token: await present(booker, await goodChain(), { claims: { aud: 'https://other.example' } }),
-  }))],
-  ['a chain made for another verifier', 'PRESENTATION_AUDIENCE', once(async () => ({
-    token: await present(booker, await goodChain({ audience: ['https://other.example'] })),
-  }))],
-  ['a presentation that lives too long', 'PRESENTATION_LIFETIME', once(async () => ({
-    token: await present(booker, await goodChain(), { claims: { exp: NOW + 500 } }),
-  }))],
-  ['a presentation of yesterday', 'PRESENTATION_EXPIRED', once(async () => ({
-    token: await present(booker, await goodChain(), { claims: { iat: NOW - 86_400, exp: NOW - 86_340 } }),
-  }))],
-  ['a link that ends this second', 'TIME_EXPIRED', once(async () => {
-    const [root] = await goodChain()
-    return { token: await present(booker, [root, await mint({ signer: planner, to: booker, parent: root, until: 0 })]) }
-  })],
-  ['no nonce where the verifier challenges', 'PRESENTATION_NONCE', once(() => Promise.resolve({ policy: policyOf({ challenge: 'always' }) }))],
-  ['a nonce that was never handed out', 'PRESENTATION_NONCE', once(async () => ({
-    policy: policyOf({ challenge: 'always' }),
-    token: await present(booker, await goodChain(), { claims: { nonce: 'guess' } }),
-  }))],
+  [
+    "booker presents planner's delegation",
+    'allow',
+    once(async () => ({ token: await present(booker, await goodChain()) })),
+  ],
+  [
+    'planner presents the root itself',
+    'allow',
+    once(async () => ({ token: await present(planner, [(await goodChain())[0]]) })),
+  ],
+  [
+    'a stranger is the root',
+    'ROOT_UNTRUSTED',
+    once(async () => {
+      const root = await mint({ signer: mallory, to: planner })
+      return { token: await present(planner, [root]) }
+    }),
+  ],
+  [
+    'the root signs with a key its document does not list',
+    'KEY_NOT_AUTHORIZED',
+    once(async () => {
+      const root = await mint({ signer: { ...owner, kid: `${owner.did}#old` }, to: planner })
+      return { token: await present(planner, [root]) }
+    }),
+  ],
+  [
+    'mallory forges the root',
+    'SIGNATURE_INVALID',
+    once(async () => {
+      const root = await mint({ signer: { ...mallory, did: owner.did, kid: owner.kid }, to: mallory })
+      return { token: await present(mallory, [root]) }
+    }),
+  ],
+  [
+    "mallory puts her own link under planner's",
+    'SIGNATURE_INVALID',
+    once(async () => {
+      const [root] = await goodChain()
+      const link = await mint({ signer: { ...mallory, did: planner.did, kid: planner.kid }, to: mallory, parent: root })
+      return { token: await present(mallory, [root, link]) }
+    }),
+  ],
+  [
+    "a thief presents booker's chain",
+    'SIGNATURE_INVALID',
+    once(async () => ({ token: await present(mallory, await goodChain()) })),
+  ],
+  [
+    'a thief names booker as holder',
+    'SIGNATURE_INVALID',
+    once(async () => ({
+      token: await present({ ...mallory, did: booker.did, kid: booker.kid }, await goodChain()),
+    })),
+  ],
+  [
+    'booker names somebody else as holder',
+    'PRESENTATION_HOLDER',
+    once(async () => ({
+      token: await present(booker, await goodChain(), { claims: { holder: alice.did } }),
+    })),
+  ],
+  [
+    'a link widens the amount',
+    'WIDENED_ARGS',
+    once(async () => {
+      const [root] = await goodChain()
+      const args = new Map([...GRANTS[0]!.args!, ['amount', { op: 'range', min: 0, max: 900_000, req: true }]] as const)
+      const link = await mint({
+        signer: planner,
+        to: booker,
+        parent: root,
+        authority: { grants: grantsWith({ args }) },
+      })
+      return { token: await present(booker, [root, link]) }
+    }),
+  ],
+  [
+    'planner hands on to its own key',
+    'DELEGATION_TO_SELF',
+    once(async () => {
+      const [root] = await goodChain()
+      return { token: await present(planner, [root, await mint({ signer: planner, to: planner, parent: root })]) }
+    }),
+  ],
+  [
+    'planner delegates after its depth is used up',
+    'DEPTH_EXCEEDED',
+    once(async () => {
+      const [root] = await goodChain({ more: 0 })
+      const link = await mint({ signer: planner, to: booker, parent: root, authority: { more: 0 } })
+      return { token: await present(booker, [root, link]) }
+    }),
+  ],
+  [
+    'a root that lives longer than it is trusted',
+    'TIME_LIFETIME',
+    once(async () => {
+      const root = await mint({ signer: owner, to: planner, until: 90_000 })
+      return { token: await present(planner, [root]) }
+    }),
+  ],
+  [
+    'a did:web subject whose document lists another key',
+    'KEY_BINDING',
+    once(async () => {
+      const subject = party('rotated', owner.did)
+      return { token: await present(subject, [await mint({ signer: owner, to: subject })]) }
+    }),
+  ],
+  [
+    'a presentation for another verifier',
+    'PRESENTATION_AUDIENCE',
+    once(async () => ({
+      token: await present(booker, await goodChain(), { claims: { aud: 'https://other.example' } }),
+    })),
+  ],
+  [
+    'a chain made for another verifier',
+    'PRESENTATION_AUDIENCE',
+    once(async () => ({
+      token: await present(booker, await goodChain({ audience: ['https://other.example'] })),
+    })),
+  ],
+  [
+    'a presentation that lives too long',
+    'PRESENTATION_LIFETIME',
+    once(async () => ({
+      token: await present(booker, await goodChain(), { claims: { exp: NOW + 500 } }),
+    })),
+  ],
+  [
+    'a presentation of yesterday',
+    'PRESENTATION_EXPIRED',
+    once(async () => ({
+      token: await present(booker, await goodChain(), { claims: { iat: NOW - 86_400, exp: NOW - 86_340 } }),
+    })),
+  ],
+  [
+    'a link that ends this second',
+    'TIME_EXPIRED',
+    once(async () => {
+      const [root] = await goodChain()
+      return {
+        token: await present(booker, [root, await mint({ signer: planner, to: booker, parent: root, until: 0 })]),
+      }
+    }),
+  ],
+  [
+    'no nonce where the verifier challenges',
+    'PRESENTATION_NONCE',
+    once(() => Promise.resolve({ policy: policyOf({ challenge: 'always' }) })),
+  ],
+  [
+    'a nonce that was never handed out',
+    'PRESENTATION_NONCE',
+    once(async () => ({
+      policy: policyOf({ challenge: 'always' }),
+      token: await present(booker, await goodChain(), { claims: { nonce: 'guess' } }),
+    })),
+  ],
   ['another method', 'REQUEST_METHOD', once(() => Promise.resolve({ request: { method: 'DELETE' } }))],
   ['another query', 'REQUEST_URL', once(() => Promise.resolve({ request: { url: `${REQUEST.url}?all=1` } }))],
   ['another body', 'REQUEST_BODY', once(() => Promise.resolve({ request: { bodyDigest: null } }))],
-  ['other parameters than were signed', 'REQUEST_PARAMS', once(() => Promise.resolve({ request: { params: { amount: 1, currency: 'USD' } } }))],
-  ['another mission than the chain was made for', 'REQUEST_PURPOSE', once(async () => ({
-    token: await present(booker, await goodChain({ purpose: { s256: '7uV5hUNIdQ-y1tf0gBzz8vq1tEeQc4_ITr6nFdEdg7w' } })),
-  }))],
-  ['the policy does not allow what the chain does', 'DENIED_RESOURCE', once(() => Promise.resolve({
-    policy: policyOf({ roots: [{ issuer: owner.did, grants: [{ resource: `${SELF}/hotels/**`, actions: ['book'] }] }] }),
-  }))],
-  ['the leaf does not allow what the root does', 'DENIED_ACTION', once(async () => {
-    const [root] = await goodChain()
-    const link = await mint({ signer: planner, to: booker, parent: root, authority: { grants: grantsWith({ actions: ['quote'] }) } })
-    return { token: await present(booker, [root, link]) }
-  })],
-  ['an event revoked the root', 'STATUS_REVOKED', once(() => Promise.resolve({
-    ports: { revocations: { revoked: digests => Promise.resolve(digests[0] ?? null) } },
-  }))],
-  ['the root\'s bit is set: everything below ends', 'STATUS_REVOKED', once(async () => {
-    const root = await mint({ signer: owner, to: planner, index: 77 })
-    const chain = [root, await mint({ signer: planner, to: booker, parent: root, index: 78 })]
-    return { token: await present(booker, chain), ports: { list: await listToken([77]) } }
-  })],
-  ['the list\'s host is down', 'STATUS_UNAVAILABLE', once(() => Promise.resolve({
-    ports: { statusLists: { read: url => Promise.reject(new ProcuraError('STATUS_UNAVAILABLE', { list: url, why: 'down' })) } },
-  }))],
-  ['the list was not fetched for longer than the risk allows', 'STATUS_STALE', once(async () => {
-    const token = await listToken()
-    return {
-      policy: policyOf({ risk: { book: 'high' } }),
-      ports: { statusLists: { read: () => Promise.resolve({ snapshot: { token }, age: 11 }) } },
-    }
-  })],
-  ['the host serves an older list than was seen', 'STATUS_ROLLBACK', once(() => Promise.resolve({
-    ports: { listVersions: { raise: () => Promise.resolve(43) } },
-  }))],
-  ['each call needs an approval', 'APPROVAL_REQUIRED', once(async () => ({
-    token: await present(booker, await goodChain({ grants: grantsWith({ perCall: true }) })),
-  }))],
-  ['the same presentation twice', 'PRESENTATION_REPLAYED', once(async () => ({ token: await present(booker, await goodChain()), times: 2 }))],
-  ['replay memory is down', 'REPLAY_UNAVAILABLE', once(() => Promise.resolve({
-    ports: { replay: { consume: () => Promise.reject(new ProcuraError('REPLAY_UNAVAILABLE', { why: 'down' })) } },
-  }))],
-  ['a third call where two a minute are allowed', 'RATE_LIMITED', async decider => {
-    const chain = await goodChain({ rate: { max: 2, per: 60 } })
-    return spend(decider, chain, 3)
-  }],
-  ['a third call of 320.00 under a budget of 800.00', 'BUDGET_EXHAUSTED', async decider => {
-    const budgets = [{ unit: 'USD', decimals: 2, max: 80_000, meter: 'amount', unitArg: 'currency' }]
-    return spend(decider, await goodChain({ budgets }), 3)
-  }],
-  ['two siblings share their parent\'s budget of one call', 'BUDGET_EXHAUSTED', async decider => {
-    const [root, first] = await goodChain({ budgets: [{ unit: '#calls', decimals: 0, max: 1, meter: '#calls' }] })
-    const ports = await world()
-    await decider(await present(booker, [root, first]), REQUEST, policyOf(), ports)
-    const second = await mint({ signer: planner, to: alice, parent: root })
-    const decision = await decider(await present(alice, [root, second]), REQUEST, policyOf(), ports)
-    return decision.allow ? 'allow' : decision.code
-  }],
-  ['the decision cannot be put on record', 'AUDIT_UNAVAILABLE', once(() => Promise.resolve({
-    ports: { audit: { record: () => Promise.reject(new ProcuraError('AUDIT_UNAVAILABLE', { why: 'disk full' })) } },
-  }))],
-  ['a decision names who called, for whom and through whom', `allow ${booker.did} for did:web:acme.example via ${planner.did}`, async decider => {
-    const token = await present(booker, await goodChain({ onBehalfOf: 'did:web:acme.example' }))
-    const decision = await decider(token, REQUEST, policyOf(), await world())
-    return `${decision.allow ? 'allow' : decision.code} ${String(decision.holder)} for ${String(decision.onBehalfOf)} via ${String(decision.act?.act?.sub)}`
-  }],
-  ['a caller that proved itself learns why it was refused', 'told', async decider => told(decider, await present(booker, await goodChain()))],
-  ['a caller that proved nothing does not', 'not told', async decider => told(decider, await present(mallory, await goodChain()))],
+  [
+    'other parameters than were signed',
+    'REQUEST_PARAMS',
+    once(() => Promise.resolve({ request: { params: { amount: 1, currency: 'USD' } } })),
+  ],
+  [
+    'another mission than the chain was made for',
+    'REQUEST_PURPOSE',
+    once(async () => ({
+      token: await present(
+        booker,
+        await goodChain({ purpose: { s256: '7uV5hUNIdQ-y1tf0gBzz8vq1tEeQc4_ITr6nFdEdg7w' } }),
+      ),
+    })),
+  ],
+  [
+    'the policy does not allow what the chain does',
+    'DENIED_RESOURCE',
+    once(() =>
+      Promise.resolve({
+        policy: policyOf({
+          roots: [{ issuer: owner.did, grants: [{ resource: `${SELF}/hotels/**`, actions: ['book'] }] }],
+        }),
+      }),
+    ),
+  ],
+  [
+    'the leaf does not allow what the root does',
+    'DENIED_ACTION',
+    once(async () => {
+      const [root] = await goodChain()
+      const link = await mint({
+        signer: planner,
+        to: booker,
+        parent: root,
+        authority: { grants: grantsWith({ actions: ['quote'] }) },
+      })
+      return { token: await present(booker, [root, link]) }
+    }),
+  ],
+  [
+    'an event revoked the root',
+    'STATUS_REVOKED',
+    once(() =>
+      Promise.resolve({
+        ports: { revocations: { revoked: digests => Promise.resolve(digests[0] ?? null) } },
+      }),
+    ),
+  ],
+  [
+    "the root's bit is set: everything below ends",
+    'STATUS_REVOKED',
+    once(async () => {
+      const root = await mint({ signer: owner, to: planner, index: 77 })
+      const chain = [root, await mint({ signer: planner, to: booker, parent: root, index: 78 })]
+      return { token: await present(booker, chain), ports: { list: await listToken([77]) } }
+    }),
+  ],
+  [
+    "the list's host is down",
+    'STATUS_UNAVAILABLE',
+    once(() =>
+      Promise.resolve({
+        ports: {
+          statusLists: {
+            read: url => Promise.reject(new ProcuraError('STATUS_UNAVAILABLE', { list: url, why: 'down' })),
+          },
+        },
+      }),
+    ),
+  ],
+  [
+    'the list was not fetched for longer than the risk allows',
+    'STATUS_STALE',
+    once(async () => {
+      const token = await listToken()
+      return {
+        policy: policyOf({ risk: { book: 'high' } }),
+        ports: { statusLists: { read: () => Promise.resolve({ snapshot: { token }, age: 11 }) } },
+      }
+    }),
+  ],
+  [
+    'the host serves an older list than was seen',
+    'STATUS_ROLLBACK',
+    once(() =>
+      Promise.resolve({
+        ports: { listVersions: { raise: () => Promise.resolve(43) } },
+      }),
+    ),
+  ],
+  [
+    'each call needs an approval',
+    'APPROVAL_REQUIRED',
+    once(async () => ({
+      token: await present(booker, await goodChain({ grants: grantsWith({ perCall: true }) })),
+    })),
+  ],
+  [
+    'the same presentation twice',
+    'PRESENTATION_REPLAYED',
+    once(async () => ({ token: await present(booker, await goodChain()), times: 2 })),
+  ],
+  [
+    'replay memory is down',
+    'REPLAY_UNAVAILABLE',
+    once(() =>
+      Promise.resolve({
+        ports: { replay: { consume: () => Promise.reject(new ProcuraError('REPLAY_UNAVAILABLE', { why: 'down' })) } },
+      }),
+    ),
+  ],
+  [
+    'a third call where two a minute are allowed',
+    'RATE_LIMITED',
+    async decider => {
+      const chain = await goodChain({ rate: { max: 2, per: 60 } })
+      return spend(decider, chain, 3)
+    },
+  ],
+  [
+    'a third call of 320.00 under a budget of 800.00',
+    'BUDGET_EXHAUSTED',
+    async decider => {
+      const budgets = [{ unit: 'USD', decimals: 2, max: 80_000, meter: 'amount', unitArg: 'currency' }]
+      return spend(decider, await goodChain({ budgets }), 3)
+    },
+  ],
+  [
+    "two siblings share their parent's budget of one call",
+    'BUDGET_EXHAUSTED',
+    async decider => {
+      const [root, first] = await goodChain({ budgets: [{ unit: '#calls', decimals: 0, max: 1, meter: '#calls' }] })
+      const ports = await world()
+      await decider(await present(booker, [root, first]), REQUEST, policyOf(), ports)
+      const second = await mint({ signer: planner, to: alice, parent: root })
+      const decision = await decider(await present(alice, [root, second]), REQUEST, policyOf(), ports)
+      return decision.allow ? 'allow' : decision.code
+    },
+  ],
+  [
+    'the decision cannot be put on record',
+    'AUDIT_UNAVAILABLE',
+    once(() =>
+      Promise.resolve({
+        ports: { audit: { record: () => Promise.reject(new ProcuraError('AUDIT_UNAVAILABLE', { why: 'disk full' })) } },
+      }),
+    ),
+  ],
+  [
+    'a decision names who called, for whom and through whom',
+    `allow ${booker.did} for did:web:acme.example via ${planner.did}`,
+    async decider => {
+      const token = await present(booker, await goodChain({ onBehalfOf: 'did:web:acme.example' }))
+      const decision = await decider(token, REQUEST, policyOf(), await world())
+      return `${decision.allow ? 'allow' : decision.code} ${String(decision.holder)} for ${String(decision.onBehalfOf)} via ${String(decision.act?.act?.sub)}`
+    },
+  ],
+  [
+    'a caller that proved itself learns why it was refused',
+    'told',
+    async decider => told(decider, await present(booker, await goodChain())),
+  ],
+  [
+    'a caller that proved nothing does not',
+    'not told',
+    async decider => told(decider, await present(mallory, await goodChain())),
+  ],
   ['garbage', 'JWS_FORMAT', once(() => Promise.resolve({ token: 'garbage' }))],
-  ['a defect in an adapter', 'INTERNAL', once(() => Promise.resolve({
-    ports: { keys: { all: () => Promise.resolve([]), find: () => Promise.reject(new TypeError('x is not a function')) } },
-  }))],
+  [
+    'a defect in an adapter',
+    'INTERNAL',
+    once(() =>
+      Promise.resolve({
+        ports: {
+          keys: { all: () => Promise.resolve([]), find: () => Promise.reject(new TypeError('x is not a function')) },
+        },
+      }),
+    ),
+  ],
 ]
 
 async function told(decider: typeof decide, token: string): Promise<string> {
@@ -184,7 +402,11 @@ async function told(decider: typeof decide, token: string): Promise<string> {
   return decision.allow ? 'allowed' : decision.disclose ? 'told' : 'not told'
 }
 
-async function spend(decider: typeof decide, chain: readonly { readonly token: string }[], calls: number): Promise<string> {
+async function spend(
+  decider: typeof decide,
+  chain: readonly { readonly token: string }[],
+  calls: number,
+): Promise<string> {
   const ports = await world()
   let answer = 'nothing asked'
   for (let call = 0; call < calls; call += 1) {

@@ -130,6 +130,9 @@ describe('signatures', () => {
     const web = await agent.didManagerCreate({ provider: 'did:web', alias: 'old.example' })
     const key = await agent.didManagerCreate({ provider: 'did:key', alias: 'old', options: { keyType: 'Secp256k1' } })
     expect(web.keys[0]?.type).toBe('Secp256k1')
+    const agreement = { keyType: 'X25519' }
+    const other = await agent.didManagerCreate({ provider: 'did:web', alias: 'x.example', options: agreement })
+    expect(await vault.signer(other.did as Did)).toBeNull()
     expect(await vault.signer(web.did as Did)).toBeNull()
     expect(await vault.signer(key.did as Did)).toBeNull()
     expect(await vault.list()).toEqual([])

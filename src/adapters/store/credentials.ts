@@ -22,11 +22,15 @@ export class CredentialRows implements Credentials {
     await insertMissing(this.#dataSource, CredentialTable, row)
   }
 
-  /** By digest, or by `id`. Strangers choose ids too: of several, the one that ends last. */
-  async find(name: string): Promise<StoredCredential | null> {
-    const named = isDigest(name) ? await this.#rows.findOneBy({ digest: name }) : null
-    const row =
-      named ?? (await this.#rows.findOne({ where: { id: name }, order: { validUntil: 'DESC', digest: 'ASC' } }))
+  /** By digest. */
+  async find(digest: string): Promise<StoredCredential | null> {
+    const row = isDigest(digest) ? await this.#rows.findOneBy({ digest }) : null
+    return row === null ? null : toCredential(row)
+  }
+
+  /** By `id`, among those of one issuer; of several, the one that ends last. */
+  async findIssued(issuer: Did, id: string): Promise<StoredCredential | null> {
+    const row = await this.#rows.findOne({ where: { issuer, id }, order: { validUntil: 'DESC', digest: 'ASC' } })
     return row === null ? null : toCredential(row)
   }
 

@@ -30,6 +30,7 @@ export interface CredentialRow {
   readonly parent: Digest | null
   readonly validUntil: UnixSeconds
   readonly token: string
+  readonly key: string
   readonly statusUrl: string | null
   readonly statusIndex: number | null
 }
@@ -46,6 +47,7 @@ export const CredentialTable = table<CredentialRow>({
     parent: { ...text, nullable: true },
     validUntil: { ...whole, name: 'valid_until' },
     token: text,
+    key: text,
     statusUrl: { ...text, name: 'status_url', nullable: true },
     statusIndex: { ...whole, name: 'status_index', nullable: true },
   },

@@ -29,6 +29,7 @@ export class CreateProcuraTables1793000000001 implements MigrationInterface {
           optional(text('parent')),
           whole('valid_until'),
           text('token'),
+          text('key'),
           optional(text('status_url')),
           optional(whole('status_index')),
         ],

@@ -1,5 +1,16 @@
 import { constants, open, type FileHandle } from 'node:fs/promises'
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml'
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  Parser,
+  type CST,
+  type Document,
+  type Node,
+} from 'yaml'
 import { ProcuraError } from '../../errors.js'
 import { isObject, type Json } from '../../json.js'
 import {
@@ -94,19 +105,18 @@ async function readText(path: string): Promise<string> {
 
 function parse(text: string, lineCounter: LineCounter, path: string): Document.Parsed {
   const refuse = (line: number, why: string) => new ProcuraError('CONFIG_INVALID', { at: `${path}:${line}`, why })
-  let document: Document.Parsed
-  try {
-    document = parseDocument(text, {
-      version: '1.2',
-      schema: 'core',
-      stringKeys: true,
-      prettyErrors: false,
-      lineCounter,
-    })
-  } catch (cause) {
-    if (cause instanceof RangeError) throw refuse(1, `nests deeper than ${MAX_NESTING} levels`)
-    throw cause
+  for (const token of new Parser().parse(text)) {
+    const offset = tooDeep(token)
+    if (offset !== null)
+      throw refuse(text.slice(0, offset).split('\n').length, `nests deeper than ${MAX_NESTING} levels`)
   }
+  const document = parseDocument(text, {
+    version: '1.2',
+    schema: 'core',
+    stringKeys: true,
+    prettyErrors: false,
+    lineCounter,
+  })
   const [problem] = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0])
   if (problem !== undefined) throw refuse(lineCounter.linePos(problem.pos[0]).line, `YAML: ${problem.message}`)
   if (document.directives.yaml.explicit === true || Object.keys(document.directives.tags).length > 1) {
@@ -115,9 +125,24 @@ function parse(text: string, lineCounter: LineCounter, path: string): Document.P
   return document
 }
 
+/** Asked first, because the library goes down by recursion: when the stack ends, it can take the process along. */
+function tooDeep(root: CST.Token): number | null {
+  const open: { token: CST.Token; depth: number }[] = [{ token: root, depth: 0 }]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { token, depth } = next
+    if (depth > MAX_NESTING) return token.offset
+    const inner = token.type === 'document' ? [token.value] : 'items' in token ? token.items.flatMap(partsOf) : []
+    for (const one of inner) if (one !== undefined && one !== null) open.push({ token: one, depth: depth + 1 })
+  }
+  return null
+}
+
+function partsOf({ key, value }: CST.CollectionItem): readonly (CST.Token | null | undefined)[] {
+  return [key, value]
+}
+
 /** Goes down by hand: what the library would read for us (anchors, tags, odd keys) is what has to be refused. */
 function toJson(node: Node | null, at: Path, invalid: AgentFile['invalid']): Json {
-  if (at.length > MAX_NESTING) throw invalid(at.slice(0, 1), `nests deeper than ${MAX_NESTING} levels`)
   if (node === null) return null
   if (isAlias(node) || node.anchor !== undefined) throw invalid(at, 'YAML anchors are not read here; use $ref')
   if (node.tag !== undefined) throw invalid(at, 'YAML tags are not read here; write the value plainly')
