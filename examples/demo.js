@@ -36,7 +36,8 @@ process.exitCode = surprises === 0 ? 0 : 1
 async function story() {
   act('1. A company, a person, an orchestrator: each with its own DID, key and database')
   const mission = createHash('sha256').update('Retrain the churn model on the October features.').digest('base64url')
-  const alice = await agent('alice', 'alice.db')
+  const alice = await (await stage.wallet('alice.db')).agent('alice')
+  names.set(alice.did, 'alice')
   const grants = [
     {
       resource: `${ML}/**`,
@@ -90,7 +91,13 @@ async function story() {
   await call(training, 'provision:gpu', `${GPU}/clusters/a100`, { hours: 5 })
   await call(training, 'provision:gpu', `${GPU}/clusters/a100`, { hours: 5 }, 'BUDGET_EXHAUSTED')
   act('   A deployment needs a person each time')
-  await call(deploy, 'deploy:staging', `${ML}/staging/churn`, { version: 7 }, 'APPROVAL_REQUIRED')
+  const release = { version: 7 }
+  const required = await call(deploy, 'deploy:staging', `${ML}/staging/churn`, release, 'APPROVAL_REQUIRED')
+  const approval = await alice.approve(/** @type {any} */ (required).approval, 'demo')
+  say('alice', 'reads what will run, and approves exactly that', 'done', 'done')
+  await call(deploy, 'deploy:staging', `${ML}/staging/churn`, { version: 8 }, 'APPROVAL_INVALID', approval)
+  await call(deploy, 'deploy:staging', `${ML}/staging/churn`, release, 'allowed', approval)
+  await call(deploy, 'deploy:staging', `${ML}/staging/churn`, release, 'PRESENTATION_REPLAYED', approval)
 
   act('4. What must not work')
   const overreach = {
@@ -180,12 +187,12 @@ async function story() {
   await call(deploy, 'deploy:staging', `${ML}/staging/churn`, { version: 7 }, 'STATUS_REVOKED')
   await call(travel, 'book', `${TRAVEL}/bookings/SYD-3`, { amount: 1_000, currency: 'USD' })
 
-  /** @param {string} name @param {readonly object[]} grants @param {number} more */
+  /** @param {string} name @param {readonly import('procura').GrantJson[]} grants @param {number} more */
   async function spawn(name, grants, more = 0) {
     const child = await agent(name)
     const delegation = await orchestrator.delegate({
       to: child.did,
-      grants: /** @type {any} */ (grants),
+      grants,
       audience: [ML],
       ttl: 300,
       more,
@@ -204,10 +211,11 @@ async function agent(name, file) {
   return made
 }
 
-/** @param {WalletAgent} who @param {string} action @param {string} url @param {import('procura').JsonObject} params @param {string} expected */
-async function call(who, action, url, params, expected = 'allowed') {
-  const response = await who.fetch(url, { method: 'POST', body: params, authority: { action, params } })
-  await answered(nameOf(who.did), `${action} ${new URL(url).pathname}`, response, url, expected)
+/** @param {WalletAgent} who @param {string} action @param {string} url @param {import('procura').JsonObject} params @param {string} expected @param {string} [approval] */
+async function call(who, action, url, params, expected = 'allowed', approval) {
+  const request = { method: 'POST', body: params, authority: { action, params } }
+  const response = await who.fetch(url, approval === undefined ? request : { ...request, approval })
+  return answered(nameOf(who.did), `${action} ${new URL(url).pathname}`, response, url, expected)
 }
 
 /** @param {string} who @param {string} what @param {string} expected @param {string} token @param {string} url @param {object} params */
@@ -225,6 +233,7 @@ async function answered(who, what, response, url, expected) {
   if (response.ok) console.log(`  ${''.padEnd(14)}   ${['acme', ...(decision?.path ?? []).map(nameOf)].join(' → ')}`)
   else if (body.code === undefined)
     console.log(`  ${''.padEnd(14)}   (the caller learns only ${response.status}; the code stands in the server's log)`)
+  return body
 }
 
 /** @param {string} who @param {string} what @param {string} expected @param {() => Promise<unknown>} attempt */
@@ -241,7 +250,7 @@ function nameOf(did) {
   return names.get(did) ?? did
 }
 
-/** @param {string} path @param {string} action */
+/** @param {string} path @param {string} action @returns {import('procura').GrantJson} */
 function grant(path, action) {
   return { resource: `${ML}${path}`, actions: [action] }
 }

@@ -94,7 +94,7 @@ export function createIssuer({ signer, publicKey, statusBase }: IssuerIdentity, 
     const [root] = sealed
     if (root === undefined) throw new ProcuraError('CHAIN_EMPTY', {})
     if (root.kid !== signer.kid) throw new ProcuraError('ROOT_UNTRUSTED', { root: root.kid })
-    return openChain(sealed, publicKey, Infinity, 'cnf', keys, { link: null })
+    return openChain(sealed, publicKey, { maxTtl: Infinity, binding: 'cnf', keys })
   }
 
   async function tokensOf(name: string): Promise<readonly string[]> {
@@ -171,7 +171,7 @@ export function createIssuer({ signer, publicKey, statusBase }: IssuerIdentity, 
 
     async leaseUnder(chain, by, count) {
       const opened = await open(chain)
-      requireInTime(opened, clock.now(), { link: null })
+      requireInTime(opened, clock.now())
       if (leafOf(opened).subject !== by)
         throw new ProcuraError('CALLER_FORBIDDEN', { caller: by, what: 'lease for another holder' })
       for (const one of toStored(opened, chain, publicKey)) {

@@ -56,16 +56,25 @@ export interface Revocations {
   revoked(digests: readonly Digest[]): Promise<Digest | null>
 }
 
-/** Remembers what may be used once. */
+/** Something that may be used once. */
+export interface Use {
+  /** names it: the signer's key and the token's `jti` */
+  readonly key: string
+  /** a store that forgets when it restarts refuses what it may have seen before */
+  readonly issuedAt: UnixSeconds
+  /** when the entry may be forgotten; never before */
+  readonly until: UnixSeconds
+}
+
+/** Remembers what was used. */
 export interface Replay {
   /**
-   * True exactly once per key, across all processes that share the store.
+   * Uses all of them, or none. True exactly once per key, across all processes that share the store.
    *
-   * @param issuedAt - a store that forgets when it restarts refuses what it may have seen before
-   * @param until - when the entry may be forgotten; never before
+   * @param uses - one or more, of different keys
    * @throws REPLAY_UNAVAILABLE
    */
-  consume(key: string, issuedAt: UnixSeconds, until: UnixSeconds): Promise<boolean>
+  consume(uses: readonly Use[]): Promise<boolean>
 }
 
 /** Challenges handed out by this verifier. */

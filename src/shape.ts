@@ -124,6 +124,11 @@ export function also<T>(shape: Shape<T>, rule: (value: T, at: string, report: Re
   }
 }
 
+/** Reads a string with the first shape, anything else with the second. */
+export function either<A, B>(string: Shape<A>, other: Shape<B>): Shape<A | B> {
+  return (value, at, report) => (typeof value === 'string' ? string(value, at, report) : other(value, at, report))
+}
+
 function unknownMember(code: 'SCHEMA' | 'CAVEAT_UNKNOWN', at: string): ProcuraError {
   return code === 'SCHEMA'
     ? new ProcuraError(code, { at, why: 'is not a known member' })

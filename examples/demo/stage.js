@@ -33,7 +33,8 @@ export async function openStage() {
   /** @type {(() => Promise<unknown>)[]} */
   const closing = [() => rm(folder, { recursive: true, force: true })]
   const secret = randomBytes(32).toString('base64url')
-  const service = await openService({ config: await writeConfig(folder, secret), environment: {} })
+  const alice = await newPerson(`sqlite://${join(folder, 'alice.db')}`, 'alice')
+  const service = await openService({ config: await writeConfig(folder, secret, alice), environment: {} })
   closing.push(() => service.close())
   /** @type {Record<string, string>} */
   const connect = { [ACME]: service.address }
@@ -113,13 +114,25 @@ async function rootKeys(address) {
   return { keys: verificationMethod.map((/** @type {any} */ { id, publicKeyJwk }) => ({ kid: id, ...publicKeyJwk })) }
 }
 
-/** The package's agent file with a `procura:` block for this stage. @param {string} folder @param {string} secret */
-async function writeConfig(folder, secret) {
+/** A person's wallet stands before any service: its DID can be named as an approver. @param {string} storage @param {string} name */
+async function newPerson(storage, name) {
+  const wallet = await openWallet({ storage, roots: [] })
+  const { did } = await wallet.createAgent({ name })
+  await wallet.close()
+  return did
+}
+
+/** The package's agent file with a `procura:` block for this stage. @param {string} folder @param {string} secret @param {string} approver */
+async function writeConfig(folder, secret, approver) {
   const template = await readFile(new URL('../../agent.yml', import.meta.url), 'utf8')
   const policy = {
     self: ML,
     roots: [
-      { issuer: 'did:web:id.acme.example', grants: [{ resource: `${ML}/**`, actions: Object.keys(ML_ACTIONS) }] },
+      {
+        issuer: 'did:web:id.acme.example',
+        approvers: [approver],
+        grants: [{ resource: `${ML}/**`, actions: Object.keys(ML_ACTIONS) }],
+      },
     ],
   }
   await writeFile(join(folder, 'ml.json'), JSON.stringify(policy))

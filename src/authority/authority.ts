@@ -76,7 +76,9 @@ export const authorityShape: Shape<Authority> = also(object(members, 'CAVEAT_UNK
 })
 
 /** A grant as JSON writes it. */
-export interface GrantJson extends Omit<Grant, 'args'> {
+export interface GrantJson extends Omit<Grant, 'args' | 'resource'> {
+  /** a resource, or one followed by `/**` */
+  readonly resource: string
   readonly args?: Readonly<Record<string, Constraint>>
 }
 

@@ -28,6 +28,15 @@ export type Chain = readonly [Link, ...Link[]]
 /** How a subject's name is tied to its key (profile §5.4). */
 export type KeyBinding = 'cnf+did' | 'cnf'
 
+/** What a chain is held to beside its own rules. */
+export interface ChainRules {
+  /** seconds; the longest root life that is trusted */
+  readonly maxTtl: number
+  readonly binding: KeyBinding
+  /** asked only for did:web subjects under `cnf+did` */
+  readonly keys: Keys
+}
+
 /** Tells how far a walk along the chain has come, so that a refusal can name the link. */
 export interface Progress {
   link: number | null
@@ -43,16 +52,13 @@ export const subjectShape = object({ id: where(isDid, 'is not a DID'), authority
  * Does not check time, status or any request.
  *
  * @param sealed - root first; at least one
- * @param maxTtl - seconds; the longest root life that is trusted
  * @throws the codes of steps 8, 9 and 10
  */
 export async function openChain(
   sealed: readonly Sealed[],
   rootKey: PublicKey,
-  maxTtl: number,
-  binding: KeyBinding,
-  keys: Keys,
-  progress: Progress,
+  { maxTtl, binding, keys }: ChainRules,
+  progress: Progress = { link: null },
 ): Promise<Chain> {
   const links: Link[] = []
   for (const [index, token] of sealed.entries()) {
@@ -102,7 +108,7 @@ async function bindKey(
 }
 
 /** Every link has begun, and none has ended; no skew on the end. Step 13. @throws TIME_NOT_YET_VALID, TIME_EXPIRED */
-export function requireInTime(chain: Chain, now: UnixSeconds, progress: Progress): void {
+export function requireInTime(chain: Chain, now: UnixSeconds, progress: Progress = { link: null }): void {
   for (const [index, { validFrom, validUntil }] of chain.entries()) {
     progress.link = index
     if (now < validFrom - SKEW)

@@ -116,6 +116,7 @@ function trustNobody({ keys, statusLists }: Network): VcJoseOptions {
       roots: new Map(),
       risk: new Map(),
       maxStatusAge: MAX_STATUS_AGE,
+      provenance: 'none',
       challenge: 'never',
       version: 'none',
     },

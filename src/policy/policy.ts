@@ -6,7 +6,7 @@ import type { KeyBinding } from '../delegation/chain.js'
 import { s256 } from '../encoding.js'
 import { ProcuraError } from '../errors.js'
 import { canonicalize, isObject, type Json } from '../json.js'
-import { findings, integer, object, oneOf, setOf, text, where, type Shape } from '../shape.js'
+import { either, findings, integer, object, oneOf, setOf, text, where, type Shape } from '../shape.js'
 
 /** How much harm an action can do; decides how fresh status must be (profile §8.4). */
 export type Risk = 'low' | 'medium' | 'high' | 'critical'
@@ -17,6 +17,8 @@ export interface Root {
   /** seconds */
   readonly maxTtl: number
   readonly grants: readonly Grant[]
+  /** who may approve single calls where a grant asks for it */
+  readonly approvers: readonly Did[]
   /** bounds all calls under this root together */
   readonly rate: Rate | null
   /** the root's keys; `null`: they are resolved */
@@ -34,6 +36,8 @@ export interface Policy {
   readonly risk: ReadonlyMap<string, Risk>
   /** seconds */
   readonly maxStatusAge: Readonly<Record<Risk, number>>
+  /** whether a request must say what told the agent to make it, and which sources are trusted */
+  readonly provenance: 'none' | 'required' | readonly string[]
   /** whether a presentation must carry a nonce of this verifier */
   readonly challenge: 'never' | 'always'
   /** base64url SHA-256 of the policy's JCS form */
@@ -62,6 +66,7 @@ const policyShape = object({
       issuer: did,
       maxTtl: { optional: integer(1, 86_400) },
       grants: setOf(object({ ...grantMembers, audit: { optional: setOf(text(ARGUMENT), 1, 32) } }), 1, 64),
+      approvers: { optional: setOf(did, 1, 64) },
       jwks: { optional: object({ keys: setOf(jwk, 1, 8) }) },
       rate: { optional: rateShape },
     }),
@@ -70,6 +75,7 @@ const policyShape = object({
   ),
   risk: { optional: mapOf(ACTION, oneOf(...RISKS)) },
   maxStatusAge: { optional: object({ low: age, medium: age, high: age, critical: age }) },
+  provenance: { optional: either(oneOf('none', 'required'), setOf(text(), 1, 64)) },
   challenge: { optional: oneOf('never', 'always') },
 })
 
@@ -94,6 +100,7 @@ export function parsePolicy(value: Json, at = 'policy'): Policy {
       issuer: root.issuer,
       maxTtl: root.maxTtl ?? 86_400,
       grants: root.grants,
+      approvers: root.approvers ?? [],
       rate: root.rate ?? null,
       keys: root.jwks === undefined ? null : keySet(root.jwks.keys, `${at}.roots[${index}].jwks`),
     },
@@ -106,6 +113,7 @@ export function parsePolicy(value: Json, at = 'policy'): Policy {
     roots: new Map(roots),
     risk: raw.risk ?? new Map<string, Risk>(),
     maxStatusAge: { ...MAX_STATUS_AGE, ...raw.maxStatusAge },
+    provenance: raw.provenance ?? 'none',
     challenge: raw.challenge ?? 'never',
     version: s256(canonicalize(value)),
   }

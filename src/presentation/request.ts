@@ -12,6 +12,8 @@ export interface ReceivedRequest extends HttpRequest {
   readonly resource: string
   /** what the server will execute, derived from route, query and body */
   readonly params: JsonObject
+  /** the `Agent-Approval` that came along, if any */
+  readonly approval?: string
 }
 
 /** base64url SHA-256 of a raw body, or `null` for none. */

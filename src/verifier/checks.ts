@@ -5,8 +5,8 @@ import type { PublicKey } from '../ed25519.js'
 import { ProcuraError } from '../errors.js'
 import type { Sealed } from '../jws/compact.js'
 import type { Policy, Root } from '../policy/policy.js'
-import type { Keys, Nonces, Replay } from '../ports.js'
-import type { Presentation } from '../presentation/presentation.js'
+import type { Keys, Nonces, Replay, Use } from '../ports.js'
+import type { Presentation, SignedRequest } from '../presentation/presentation.js'
 import { SKEW } from '../time.js'
 
 /** The policy's root that the chain claims to start from: step 6, before any network access. @throws ROOT_UNTRUSTED */
@@ -65,7 +65,22 @@ export function requireEveryLinkAllows(root: Root, chain: Chain, call: Call, pro
   return allowing
 }
 
-/** The presentation was not used before with this holder's key: step 18. @throws PRESENTATION_REPLAYED, REPLAY_UNAVAILABLE */
-export async function requireUnused({ jti, iat, exp }: Presentation, key: PublicKey, replay: Replay): Promise<void> {
-  if (!(await replay.consume(`${key.x}:${jti}`, iat, exp + SKEW))) throw new ProcuraError('PRESENTATION_REPLAYED', {})
+/** Names one use of a token: `jti` once per key, remembered until it could not be accepted any more. */
+export function useOf({ jti, iat, exp }: Pick<Presentation, 'jti' | 'iat' | 'exp'>, key: PublicKey): Use {
+  return { key: `${key.x}:${jti}`, issuedAt: iat, until: exp + SKEW }
+}
+
+/** Neither the presentation nor its approval was used before: step 18. @throws PRESENTATION_REPLAYED, REPLAY_UNAVAILABLE */
+export async function requireUnused(uses: readonly Use[], replay: Replay): Promise<void> {
+  if (!(await replay.consume(uses))) throw new ProcuraError('PRESENTATION_REPLAYED', {})
+}
+
+/** The request says what told the agent to make it, where the policy asks: step 16. @throws PROVENANCE_MISSING, PROVENANCE_UNTRUSTED */
+export function requireProvenance({ provenance }: SignedRequest, policy: Policy): void {
+  if (policy.provenance === 'none') return
+  if (provenance === undefined) throw new ProcuraError('PROVENANCE_MISSING', {})
+  if (policy.provenance === 'required') return
+  const trusted = policy.provenance
+  const foreign = provenance.find(({ source }) => !trusted.includes(source))
+  if (foreign !== undefined) throw new ProcuraError('PROVENANCE_UNTRUSTED', { source: foreign.source })
 }

@@ -1,4 +1,4 @@
-import type { Call, Grant } from '../authority/grant.js'
+import type { Call } from '../authority/grant.js'
 import { nearest } from '../delegation/narrowing.js'
 import type { Chain, Progress } from '../delegation/chain.js'
 import type { PublicKey } from '../ed25519.js'
@@ -6,7 +6,6 @@ import { isProcuraError, ProcuraError } from '../errors.js'
 import type { Sealed, Verified } from '../jws/compact.js'
 import type { Policy } from '../policy/policy.js'
 import type { Keys, ListVersions, Revocations, Snapshot, StatusLists } from '../ports.js'
-import { paramsDigest } from '../presentation/request.js'
 import { readStatus, type StatusEntry } from '../status/entry.js'
 import {
   openList,
@@ -114,11 +113,4 @@ function openOnce(snapshot: Snapshot, sealed: Sealed, key: PublicKey, url: strin
   const list = openList(sealed, key, url)
   opened.set(snapshot, { list, key: key.x })
   return list
-}
-
-/** No grant that allows the call asks for an approval of each call: step 17, last. @throws APPROVAL_REQUIRED */
-export function requireApprovals(allowing: readonly Grant[], call: Call): void {
-  if (allowing.some(grant => grant.perCall === true)) {
-    throw new ProcuraError('APPROVAL_REQUIRED', { paramsDigest: paramsDigest(call.params) })
-  }
 }

@@ -10,6 +10,7 @@ import { isProcuraError, ProcuraError, rankOf } from '../errors.js'
 import type { JsonObject } from '../json.js'
 import { readJws, signJws, type Sealed } from '../jws/compact.js'
 import type { KeyHolder } from '../ports.js'
+import { signApproval } from '../presentation/approval.js'
 import { toPresentationJson } from '../presentation/presentation.js'
 import { LIFETIME } from '../presentation/proof.js'
 import { paramsDigest } from '../presentation/request.js'
@@ -31,7 +32,7 @@ export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: Walle
 
   /** Opens a chain whose root verifies under the key; nothing is looked up. */
   async function open(chain: readonly string[], rootKey: PublicKey): Promise<OpenHeld> {
-    const links = await openChain(sealedOf(chain), rootKey, Infinity, 'cnf', ports.keys, { link: null })
+    const links = await openChain(sealedOf(chain), rootKey, { maxTtl: Infinity, binding: 'cnf', keys: ports.keys })
     const { digest, id, subject, validUntil, claims } = leafOf(links)
     return { chain, links, rootKey, digest, id, subject, validUntil, authority: claims.authority }
   }
@@ -145,6 +146,8 @@ export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: Walle
       return made
     },
 
+    approve: (required, method) => signApproval(holder, required, method, ids.token(), clock.now()),
+
     present(request) {
       return firstOf(one => {
         const call: Call = {
@@ -152,7 +155,7 @@ export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: Walle
           resource: request.resource as Call['resource'],
           params: request.params,
         }
-        requireInTime(one.links, clock.now(), { link: null })
+        requireInTime(one.links, clock.now())
         for (const { claims } of one.links) {
           const { audience, grants } = claims.authority
           if (!audience.includes(request.audience)) {

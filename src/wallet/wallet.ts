@@ -4,6 +4,7 @@ import type { PublicKey } from '../ed25519.js'
 import { ProcuraError } from '../errors.js'
 import type { Root } from '../policy/policy.js'
 import type { Clock, Credentials, Ids, KeyHolder, Keys, StatusLeases, Transactions, Vault } from '../ports.js'
+import type { ApprovalRequest } from '../presentation/approval.js'
 import type { ReceivedRequest } from '../presentation/request.js'
 import { createAgent } from './agent.js'
 
@@ -45,7 +46,7 @@ export interface Delegation extends Omit<AuthorityDraft, 'audience' | 'onBehalfO
 }
 
 /** What a holder signs: a request, and for whom. */
-export interface PresentRequest extends ReceivedRequest {
+export interface PresentRequest extends Omit<ReceivedRequest, 'approval'> {
   readonly audience: string
   readonly purpose?: string
   readonly nonce?: string
@@ -77,6 +78,13 @@ export interface Agent {
    * @throws NOT_FOUND - nothing held; PRESENTATION_AUDIENCE, DENIED_* - what is held does not cover the call
    */
   present(request: PresentRequest): Promise<string>
+  /**
+   * Signs an approval of exactly what is displayed; show it to a person first.
+   *
+   * @param method - how the person approved, `terminal` for example
+   * @throws REQUEST_PARAMS - what is displayed is not what would be approved
+   */
+  approve(required: ApprovalRequest, method: string): Promise<string>
 }
 
 /** Holds keys and credentials of agents. */

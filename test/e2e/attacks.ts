@@ -1,4 +1,6 @@
 import { ProcuraError } from '../../src/errors.js'
+import { signApproval, type ApprovalRequest } from '../../src/presentation/approval.js'
+import { bodyDigest, paramsDigest } from '../../src/presentation/request.js'
 import type { Policy } from '../../src/policy/policy.js'
 import type { VerifierPorts } from '../../src/verifier/verifier.js'
 import type { decide } from '../../src/verifier/verifier.js'
@@ -313,6 +315,32 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
       token: await present(booker, await goodChain({ grants: grantsWith({ perCall: true }) })),
     })),
   ],
+  ['alice approves exactly this call', 'allow', approvedBy(alice, {})],
+  ['mallory approves', 'APPROVAL_INVALID', approvedBy(mallory, {})],
+  [
+    'an approval of other parameters',
+    'APPROVAL_INVALID',
+    approvedBy(alice, { display: { amount: 1, currency: 'USD' } }),
+  ],
+  ['an approval for another action', 'APPROVAL_INVALID', approvedBy(alice, { action: 'quote' })],
+  ['an approval for another verifier', 'APPROVAL_INVALID', approvedBy(alice, { audience: 'https://other.example' })],
+  ['an approval of last hour', 'APPROVAL_INVALID', approvedBy(alice, {}, NOW - 3600)],
+  ['an approval used for two calls', 'PRESENTATION_REPLAYED', approvedBy(alice, {}, NOW, 2)],
+  [
+    'a request without provenance where the policy asks',
+    'PROVENANCE_MISSING',
+    once(() => Promise.resolve({ policy: policyOf({ provenance: 'required' }) })),
+  ],
+  [
+    'a request told by a source that is not trusted',
+    'PROVENANCE_UNTRUSTED',
+    once(async () => ({
+      policy: policyOf({ provenance: [alice.did] }),
+      token: await present(booker, await goodChain(), {
+        request: { provenance: [{ source: 'https://evil.example/page', s256: bodyDigest('book it') ?? '' }] },
+      }),
+    })),
+  ],
   [
     'the same presentation twice',
     'PRESENTATION_REPLAYED',
@@ -396,6 +424,33 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
     ),
   ],
 ]
+
+/** Calls a perCall grant with an approval of `approver`; `change` and `at` bend it; `calls` use the same one again. */
+function approvedBy(approver: typeof alice, change: Partial<ApprovalRequest>, at = NOW, calls = 1): Attempt {
+  return async decider => {
+    const chain = await goodChain({ grants: grantsWith({ perCall: true }) })
+    const policy = policyOf({
+      roots: [{ issuer: owner.did, approvers: [alice.did], grants: [{ resource: `${SELF}/**`, actions: ['book'] }] }],
+    })
+    const ports = await world()
+    const asked = await decider(await present(booker, chain), REQUEST, policy, ports)
+    if (asked.allow || asked.approval === null) return `not asked: ${String(asked.code)}`
+    const bent = { ...asked.approval, ...change }
+    const approval = await signApproval(
+      approver,
+      { ...bent, paramsDigest: paramsDigest(bent.display) },
+      'terminal',
+      'B'.repeat(22),
+      at,
+    )
+    let answer = 'nothing asked'
+    for (let call = 0; call < calls; call += 1) {
+      const decision = await decider(await present(booker, chain), { ...REQUEST, approval }, policy, ports)
+      answer = decision.allow ? 'allow' : decision.code
+    }
+    return answer
+  }
+}
 
 async function told(decider: typeof decide, token: string): Promise<string> {
   const decision = await decider(token, { ...REQUEST, method: 'DELETE' }, policyOf(), await world())

@@ -19,6 +19,8 @@ export interface AgentRequest {
   /** text or bytes go as they are; anything else as JSON */
   readonly body?: unknown
   readonly authority: CallAuthority
+  /** an approval of exactly this call, where the server asked for one */
+  readonly approval?: string
   readonly signal?: AbortSignal
 }
 
@@ -32,7 +34,7 @@ export type AgentFetch = (url: string, request: AgentRequest) => Promise<Respons
  *   SERVICE_UNAVAILABLE - no answer
  */
 export function agentFetch(agent: Agent, reach: Reach): AgentFetch {
-  return async (address, { method = 'GET', headers = {}, body, authority, signal }) => {
+  return async (address, { method = 'GET', headers = {}, body, authority, approval, signal }) => {
     const url = new URL(address)
     if (url.protocol !== 'https:' || url.hash !== '') throw new ProcuraError('RESOURCE_SYNTAX', { at: 'url' })
     const bytes = toBytes(body)
@@ -48,7 +50,8 @@ export function agentFetch(agent: Agent, reach: Reach): AgentFetch {
         ...(nonce === undefined ? {} : { nonce }),
       })
       const json: Record<string, string> = isJson(body) ? { 'content-type': 'application/json' } : {}
-      const all = { ...json, ...headers, 'agent-presentation': token }
+      const approved: Record<string, string> = approval === undefined ? {} : { 'agent-approval': approval }
+      const all = { ...json, ...headers, ...approved, 'agent-presentation': token }
       return exchange(url, { method, headers: all, body: bytes, signal }, reach)
     }
     const response = await attempt()

@@ -89,7 +89,11 @@ export function remoteVerifier(self: string, secret: string, options: ServiceOpt
     async decide(presentation, request) {
       const { method, url, bodyDigest, action, resource, params } = request
       const body = Buffer.from(
-        JSON.stringify({ presentation, request: { method, url, bodyDigest, action, resource, params } }),
+        JSON.stringify({
+          presentation,
+          ...(request.approval === undefined ? {} : { approval: request.approval }),
+          request: { method, url, bodyDigest, action, resource, params },
+        }),
       )
       const answer = await post(`${options.service}/v1/verify`, body, { authorization: `Bearer ${secret}` }, options)
       const isDecision = answer['allow'] === true || (answer['allow'] === false && isCode(answer['code']))

@@ -19,6 +19,7 @@ export const verifyBody = z.strictObject({
     .string()
     .min(1)
     .max(64 * 1024),
+  approval: z.string().min(1).max(8192).optional(),
   request: z.strictObject({
     method: z.string().min(1).max(32),
     url: z.string().min(1).max(2048),

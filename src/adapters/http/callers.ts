@@ -57,7 +57,8 @@ export async function proveCaller(
   requireFresh(proof, clock.now())
   const url = `${origin}${request.raw.url ?? ''}`
   requireBound(proof.request, { method: request.method, url, bodyDigest: bodyDigest(rawBody) })
-  if (!(await replay.consume(`${key.x}:${proof.jti}`, proof.iat, proof.exp + SKEW))) {
+  const { jti, iat: issuedAt, exp } = proof
+  if (!(await replay.consume([{ key: `${key.x}:${jti}`, issuedAt, until: exp + SKEW }]))) {
     throw new ProcuraError('PRESENTATION_REPLAYED', {})
   }
   return proof.iss

@@ -1,12 +1,15 @@
 import { isResource } from '../../authority/resource.js'
 import { ProcuraError } from '../../errors.js'
 import type { JsonObject } from '../../json.js'
+import type { ApprovalRequest } from '../../presentation/approval.js'
 import { bodyDigest, type ReceivedRequest } from '../../presentation/request.js'
 import type { Decision, Verifier } from '../../verifier/verifier.js'
 import { toProblem, toRefusal, type Problem } from './problem.js'
 
 /** The header a presentation travels in. */
 export const PRESENTATION_HEADER = 'agent-presentation'
+/** The header an approval travels in. */
+export const APPROVAL_HEADER = 'agent-approval'
 
 /** A request as any HTTP framework hands it over. */
 export interface RawRequest {
@@ -32,9 +35,16 @@ export type Verdict =
   | { readonly allow: true; readonly decision: Decision }
   | {
       readonly allow: false
-      readonly problem: Problem & { readonly authority?: Hint }
+      readonly problem: Refused
       readonly headers: Readonly<Record<string, string>>
     }
+
+/** A problem document, with what helps an honest client to do better. */
+export interface Refused extends Problem {
+  readonly authority?: Hint
+  /** what a person has to approve; sign it and call again */
+  readonly approval?: ApprovalRequest
+}
 
 /** Tells an honest client what would be checked. Unsigned: a hint, not a promise. */
 export interface Hint {
@@ -72,16 +82,22 @@ export async function judge(verifier: Verifier, raw: RawRequest, intent: () => I
     if (raw.header('content-encoding').length > 0) throw new ProcuraError('REQUEST_BODY', {})
     const received = toReceived(verifier.self, raw, intent())
     hint = { action: received.action, resource: received.resource, params: Object.keys(received.params) }
-    const [token, ...more] = raw.header(PRESENTATION_HEADER)
-    if (token === undefined || more.length > 0) {
-      throw new ProcuraError('CALLER_UNKNOWN', { why: 'one Agent-Presentation header is due' })
-    }
-    const decision = await verifier.decide(token, received)
+    const token = atMostOne(raw, PRESENTATION_HEADER)
+    if (token === undefined) throw new ProcuraError('CALLER_UNKNOWN', { why: 'no Agent-Presentation header' })
+    const approval = atMostOne(raw, APPROVAL_HEADER)
+    const decision = await verifier.decide(token, { ...received, ...(approval === undefined ? {} : { approval }) })
     if (decision.allow) return { allow: true, decision }
-    return refuse(toProblem(decision, decision.disclose || decision.code === 'CHAIN_UNKNOWN'), hint)
+    const problem = toProblem(decision, decision.disclose || decision.code === 'CHAIN_UNKNOWN')
+    return refuse(decision.approval === null ? problem : { ...problem, approval: decision.approval }, hint)
   } catch (thrown) {
     return refuse(toProblem(toRefusal(thrown), true), hint)
   }
+}
+
+function atMostOne(raw: RawRequest, name: string): string | undefined {
+  const [value, ...more] = raw.header(name)
+  if (more.length > 0) throw new ProcuraError('CALLER_UNKNOWN', { why: `more than one ${name} header` })
+  return value
 }
 
 function toReceived(self: string, raw: RawRequest, { action, params, path }: Intent): ReceivedRequest {
@@ -91,7 +107,7 @@ function toReceived(self: string, raw: RawRequest, { action, params, path }: Int
   return { method: raw.method, url: `${self}${raw.target}`, bodyDigest: bodyDigest(raw.body), action, resource, params }
 }
 
-function refuse(problem: Problem, hint: Hint | undefined): Verdict {
+function refuse(problem: Refused, hint: Hint | undefined): Verdict {
   const headers: Record<string, string> = {}
   if (problem.status === 401) headers['www-authenticate'] = 'Agent-Proof'
   if (problem.status === 429 || problem.status === 503) headers['retry-after'] = '1'

@@ -81,8 +81,9 @@ export function createServer(parts: ServerParts): FastifyInstance {
 
   app.post('/v1/verify', async request => {
     const { verifier } = proveResourceServer(request, parts.resourceServers)
-    const { presentation, request: asked } = parseBody(verifyBody, request.body)
-    return verifier.decide(presentation, { ...asked, bodyDigest: asked.bodyDigest ?? null })
+    const { presentation, approval, request: asked } = parseBody(verifyBody, request.body)
+    const received = { ...asked, bodyDigest: asked.bodyDigest ?? null, ...(approval === undefined ? {} : { approval }) }
+    return verifier.decide(presentation, received)
   })
 
   app.post('/v1/grants', async (request, reply) => {

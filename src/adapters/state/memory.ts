@@ -25,15 +25,15 @@ export function memoryReplay(clock: Clock, capacity = CAPACITY): Replay {
     for (const [key, until] of used) if (until < now) used.delete(key)
   }
   return {
-    consume(key, issuedAt, until) {
+    consume(uses) {
       const now = clock.now()
-      if (issuedAt <= startedAt || issuedAt > now)
+      if (uses.some(({ issuedAt }) => issuedAt <= startedAt || issuedAt > now))
         return refuse('issued before this process started, or by a clock ahead')
-      if (used.size >= capacity) forget(now)
-      if (used.size >= capacity) return refuse('too many presentations at once')
-      const isNew = !used.has(key)
-      if (isNew) used.set(key, until)
-      return Promise.resolve(isNew)
+      if (used.size + uses.length > capacity) forget(now)
+      if (used.size + uses.length > capacity) return refuse('too many presentations at once')
+      const areNew = uses.every(({ key }) => !used.has(key))
+      if (areNew) for (const { key, until } of uses) used.set(key, until)
+      return Promise.resolve(areNew)
     },
   }
 }

@@ -1,6 +1,6 @@
-import { LessThan, MoreThan, type DataSource } from 'typeorm'
+import { LessThan, MoreThan } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
-import type { Charge, Clock, Ledger, ListVersions, Nonces, Replay, Revocations, Throttle } from '../../ports.js'
+import type { Charge, Clock, Ledger, ListVersions, Nonces, Replay, Revocations, Throttle, Use } from '../../ports.js'
 import type { Database } from './database.js'
 import { insertMissing } from './insert.js'
 import { CallTable, SpendingTable, UsedTable, VersionTable } from './state-entities.js'
@@ -20,7 +20,7 @@ const SWEEP_EVERY = 1000
 /** State in the tables of an open store. */
 export function storeState(database: Database, clock: Clock): StoredState {
   return {
-    replay: replayOf(database.dataSource, clock),
+    replay: replayOf(database, clock),
     ledger: ledgerOf(database),
     listVersions: versionsOf(database),
     // nobody hands out nonces yet, so none is good: a policy that challenges refuses everything
@@ -29,15 +29,37 @@ export function storeState(database: Database, clock: Clock): StoredState {
   }
 }
 
-function replayOf(dataSource: DataSource, clock: Clock): Replay {
-  let uses = 0
+function replayOf(database: Database, clock: Clock): Replay {
+  const { dataSource } = database
+  let sinceSweep = 0
+  const use = ({ key, until }: Use): Promise<boolean> => insertMissing(dataSource, UsedTable, { key, until })
   return {
-    consume: (key, _issuedAt, until) =>
+    consume: uses =>
       translate('REPLAY_UNAVAILABLE', async () => {
-        uses += 1
-        if (uses % SWEEP_EVERY === 0) await dataSource.getRepository(UsedTable).delete({ until: LessThan(clock.now()) })
-        return insertMissing(dataSource, UsedTable, { key, until })
+        sinceSweep = (sinceSweep + 1) % SWEEP_EVERY
+        if (sinceSweep === 0) await dataSource.getRepository(UsedTable).delete({ until: LessThan(clock.now()) })
+        const [only, ...more] = uses
+        if (only !== undefined && more.length === 0) return use(only)
+        return allOrNone(database, uses, use)
       }),
+  }
+}
+
+/** One that was used before undoes the others. */
+async function allOrNone(
+  database: Database,
+  uses: readonly Use[],
+  use: (one: Use) => Promise<boolean>,
+): Promise<boolean> {
+  const used = new ProcuraError('PRESENTATION_REPLAYED', {})
+  try {
+    await database.transaction(async () => {
+      for (const one of uses) if (!(await use(one))) throw used
+    })
+    return true
+  } catch (error) {
+    if (error === used) return false
+    throw error
   }
 }
 

@@ -22,7 +22,12 @@ export async function requireCredential(token: string, policy: Policy, ports: Ve
   const sealed = readJws(token, 'vc+jwt', MAX_CREDENTIAL, 'credential')
   const root = requireTrustedRoot(sealed, policy)
   const key = await requireRootKey(sealed, root, ports.keys)
-  const chain = await openChain([sealed], key, root.maxTtl, policy.subjectKeyBinding, ports.keys, progress)
+  const chain = await openChain(
+    [sealed],
+    key,
+    { maxTtl: root.maxTtl, binding: policy.subjectKeyBinding, keys: ports.keys },
+    progress,
+  )
   requireInTime(chain, now, progress)
   await requireLive(chain, policy, riskiestCall(chain, policy), now, ports, progress)
   return chain[0]

@@ -1,0 +1,118 @@
+import type { Chain, Progress } from '../delegation/chain.js'
+import { nearest } from '../delegation/narrowing.js'
+import type { Did } from '../did/did.js'
+import type { Digest } from '../encoding.js'
+import type { Code, Kind, ProcuraError } from '../errors.js'
+import type { JsonObject } from '../json.js'
+import type { Policy } from '../policy/policy.js'
+import type { ApprovalRequest } from '../presentation/approval.js'
+import { paramsDigest, type ReceivedRequest } from '../presentation/request.js'
+import type { UnixSeconds } from '../time.js'
+
+/** What a decision knows; `null` for what was not verified before it was refused. */
+export interface Evidence {
+  readonly decisionId: string
+  readonly policyVersion: string
+  readonly at: UnixSeconds
+  /** who presents */
+  readonly holder: Did | null
+  /** who rooted the authority */
+  readonly root: Did | null
+  /** the accountable principal */
+  readonly onBehalfOf: string | null
+  /** subjects, root → leaf */
+  readonly path: readonly Did[]
+  /** the same as RFC 8693 §4.1 nests it: the actor, and before it those who acted for the one before */
+  readonly act: Actor | null
+  /** credentials, root → leaf */
+  readonly digests: readonly Digest[]
+  /** SHA-256 of the mission the chain was made for */
+  readonly purpose: string | null
+  /** the earliest end of the chain */
+  readonly validUntil: UnixSeconds | null
+  /** seconds since the host of the oldest status list answered; `null` if no link has one */
+  readonly statusAge: number | null
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc8693#section-4.1 */
+export interface Actor {
+  readonly sub: Did
+  readonly act?: Actor
+}
+
+/** The answer to one request. */
+export type Decision = Evidence &
+  (
+    | { readonly allow: true; readonly code: null; readonly link: null }
+    | {
+        readonly allow: false
+        readonly code: Code
+        readonly kind: Kind
+        /** one sentence with the facts */
+        readonly detail: string
+        /** index of the link that refused, −1 for the policy, `null` if none in particular */
+        readonly link: number | null
+        /** what has to be approved, where the code is APPROVAL_REQUIRED */
+        readonly approval: ApprovalRequest | null
+        /** false: the caller proved nothing and may learn only the kind of the refusal (and CHAIN_UNKNOWN) */
+        readonly disclose: boolean
+      }
+  )
+
+/** How far a decision has come. */
+export interface Known extends Progress {
+  now: UnixSeconds
+  decisionId: string
+  chain: Chain | null
+  authenticated: boolean
+  statusAge: number | null
+  approval: ApprovalRequest | null
+}
+
+/** Nothing is known yet. */
+export function nothingKnown(): Known {
+  return { now: 0, decisionId: '', link: null, chain: null, authenticated: false, statusAge: null, approval: null }
+}
+
+/** What is known, as a decision tells it. */
+export function evidence(known: Known, policy: Policy): Evidence {
+  const chain = known.chain ?? []
+  const authorities = chain.map(link => link.claims.authority)
+  const path = chain.map(link => link.subject)
+  return {
+    decisionId: known.decisionId,
+    policyVersion: policy.version,
+    at: known.now,
+    holder: known.authenticated ? (path.at(-1) ?? null) : null,
+    root: chain[0]?.issuer ?? null,
+    onBehalfOf: nearest(authorities, 'onBehalfOf') ?? null,
+    path,
+    act: path.reduce<Actor | null>((act, sub) => (act === null ? { sub } : { sub, act }), null),
+    digests: chain.map(link => link.digest),
+    purpose: nearest(authorities, 'purpose')?.s256 ?? null,
+    validUntil: chain.length === 0 ? null : Math.min(...chain.map(link => link.validUntil)),
+    statusAge: known.statusAge,
+  }
+}
+
+/** The refusal of what was thrown, with what was known until then. */
+export function refusal(error: ProcuraError, known: Known, policy: Policy): Decision {
+  const { code, kind, message: detail } = error
+  const { link, authenticated: disclose } = known
+  const approval = code === 'APPROVAL_REQUIRED' ? known.approval : null
+  return { ...evidence(known, policy), allow: false, code, kind, detail, link, approval, disclose }
+}
+
+/** A decision for the log: digests of parameters, never their values, and no token. */
+export function recordOf(decision: Decision, { method, url, action, resource, params }: ReceivedRequest): object {
+  return { ...decision, method, url, action, resource, paramsDigest: digestOfParams(params) }
+}
+
+/** `null` where the server's own parameters have no canonical form: the refusal says so already. */
+function digestOfParams(params: JsonObject): string | null {
+  try {
+    return paramsDigest(params)
+  } catch {
+    return null
+  }
+}
