@@ -79,6 +79,8 @@ export interface Replay {
 
 /** Challenges handed out by this verifier. */
 export interface Nonces {
+  /** Hands out a fresh nonce, good once and for 60 s. @throws REPLAY_UNAVAILABLE */
+  issue(): Promise<string>
   /** True exactly once per nonce handed out; false for unknown, stale and used ones. */
   consume(nonce: string): Promise<boolean>
 }

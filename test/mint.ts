@@ -213,7 +213,7 @@ export async function world(
     },
     listVersions: memoryVersions(),
     revocations: { revoked: () => Promise.resolve(null) },
-    nonces: memoryNonces(clock),
+    nonces: memoryNonces(clock, { uuid: () => '', token: () => 'N'.repeat(22) }),
     replay: memoryReplay({ now: counting(NOW) }),
     ledger: memoryLedger(),
     audit: { record: () => Promise.resolve() },

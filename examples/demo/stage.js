@@ -99,6 +99,7 @@ export async function openStage() {
 function logged(verifier, log) {
   return {
     self: verifier.self,
+    challenge: () => verifier.challenge(),
     async decide(token, request) {
       const decision = await verifier.decide(token, request)
       log.set(verifier.self, decision)

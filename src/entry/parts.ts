@@ -125,7 +125,7 @@ function trustNobody({ keys, statusLists }: Network): VcJoseOptions {
       ids: systemIds,
       keys,
       statusLists,
-      ...singleProcessState(systemClock),
+      ...singleProcessState(systemClock, systemIds),
       audit: { record: () => Promise.resolve() },
     },
   }

@@ -87,7 +87,12 @@ async function start(
 
   const signer = (await vault.signer(did)) ?? (await vault.createWebDid(did, 'issuer'))
   document = toDidDocument(did, [{ kid: signer.kid, key: signer.publicKey }])
-  const shared = { clock: systemClock, ids: systemIds, keys: network.keys, ...storeState(store, systemClock) }
+  const shared = {
+    clock: systemClock,
+    ids: systemIds,
+    keys: network.keys,
+    ...storeState(store, systemClock, systemIds),
+  }
   const statusBase = `${config.origin}/v1/status/`
   const issuer = createIssuer({ signer, publicKey: signer.publicKey, statusBase }, { ...shared, ...store })
   const statusLists = withOwnLists(issuer, statusBase, network.statusLists)

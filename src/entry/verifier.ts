@@ -52,13 +52,13 @@ export async function readPolicy(path: string): Promise<Policy> {
  * rates, because a restart would forget them.
  */
 export function singleProcessState(): State {
-  return inMemory(systemClock)
+  return inMemory(systemClock, systemIds)
 }
 
 /** State in a SQLite file; processes on one machine may share it. @param file - path; made if missing */
 export async function sqliteState(file: string): Promise<State & { close(): Promise<void> }> {
   const store = await openStore(`sqlite://${file}`)
-  return { ...storeState(store, systemClock), close: () => store.close() }
+  return { ...storeState(store, systemClock, systemIds), close: () => store.close() }
 }
 
 /** A verifier that asks a service. */

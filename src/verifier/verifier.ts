@@ -39,11 +39,17 @@ export interface Verifier {
   /** the audience that presentations must name: an https origin */
   readonly self: string
   decide(token: string, received: ReceivedRequest): Promise<Decision>
+  /** A fresh nonce for the next presentation, or `null` where the policy does not challenge. */
+  challenge(): Promise<string | null>
 }
 
 /** A verifier in this process: the policy and all ports are required, no check can be left out. */
 export function createVerifier(policy: Policy, ports: VerifierPorts): Verifier {
-  return { self: policy.self, decide: (token, received) => decide(token, received, policy, ports) }
+  return {
+    self: policy.self,
+    decide: (token, received) => decide(token, received, policy, ports),
+    challenge: () => (policy.challenge === 'never' ? Promise.resolve(null) : ports.nonces.issue()),
+  }
 }
 
 /** Everything a verifier needs of the world. None may be left out. */

@@ -214,6 +214,39 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
       token: await present(booker, await goodChain(), { claims: { nonce: 'guess' } }),
     })),
   ],
+  [
+    'a nonce that was handed out, once',
+    'allow',
+    async decider => {
+      const ports = await world()
+      const nonce = await ports.nonces.issue()
+      const policy = policyOf({ challenge: 'always' })
+      const decision = await decider(
+        await present(booker, await goodChain(), { claims: { nonce } }),
+        REQUEST,
+        policy,
+        ports,
+      )
+      return decision.allow ? 'allow' : decision.code
+    },
+  ],
+  [
+    'the same nonce again',
+    'PRESENTATION_NONCE',
+    async decider => {
+      const ports = await world()
+      const nonce = await ports.nonces.issue()
+      const policy = policyOf({ challenge: 'always' })
+      await decider(await present(booker, await goodChain(), { claims: { nonce } }), REQUEST, policy, ports)
+      const decision = await decider(
+        await present(booker, await goodChain(), { claims: { nonce } }),
+        REQUEST,
+        policy,
+        ports,
+      )
+      return decision.allow ? 'allow' : decision.code
+    },
+  ],
   ['another method', 'REQUEST_METHOD', once(() => Promise.resolve({ request: { method: 'DELETE' } }))],
   ['another query', 'REQUEST_URL', once(() => Promise.resolve({ request: { url: `${REQUEST.url}?all=1` } }))],
   ['another body', 'REQUEST_BODY', once(() => Promise.resolve({ request: { bodyDigest: null } }))],

@@ -2,8 +2,9 @@ import { request as rawRequest } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { requireAuthority } from '../../src/entry/fastify.js'
-import { remoteVerifier } from '../../src/entry/verifier.js'
-import type { OpenWallet, WalletAgent } from '../../src/entry/wallet.js'
+import { createVerifier, fileAudit, remoteVerifier, sqliteState } from '../../src/entry/verifier.js'
+import { openWallet, type OpenWallet, type WalletAgent } from '../../src/entry/wallet.js'
+import { join } from 'node:path'
 import { bodyDigest } from '../../src/presentation/request.js'
 import type { JsonObject } from '../../src/json.js'
 import { API, openTestHome, ORIGIN, SECRET, type Home } from './home.js'
@@ -205,6 +206,33 @@ describe('refused before the handler', () => {
   test('a route whose parameters cannot be derived', async () => {
     const { status, body } = await raw('GET', '/broken/1', { 'agent-presentation': await token('/broken/1') })
     expect([status, body['code']]).toEqual([500, undefined])
+  })
+
+  test('a verifier that challenges: agent.fetch answers with the nonce, once', async () => {
+    const state = await sqliteState(join(home.folder, 'challenge.db'))
+    const root = { issuer: home.service.did, grants: [{ resource: `${API}/**`, actions: ['read'] }] }
+    const policy = { self: API, roots: [root], challenge: 'always' }
+    const audit = await fileAudit(join(home.folder, 'challenge.ndjson'))
+    const verifier = await createVerifier({ policy, state, audit, connect: home.connect })
+    const app = Fastify({ http: { maxHeaderSize: 65_536 } })
+    let calls = 0
+    app.addHook('onRequest', () => {
+      calls += 1
+      return Promise.resolve()
+    })
+    app.get('/rooms/:id', requireAuthority(verifier, { action: 'read', params: () => ({}) }), () => ({ read: true }))
+    const connect = { ...home.connect, [API]: await app.listen({ host: '127.0.0.1', port: 0 }) }
+    const storage = `sqlite://${join(home.folder, 'challenged.db')}`
+    const own = await openWallet({ storage, roots: [home.service.did], service: ORIGIN, connect })
+    const agent = await own.createAgent({ name: 'agent' })
+    const authority = { audience: [API], grants: root.grants }
+    await agent.receive((await home.issuer.grant({ to: agent.did, ttl: 600, authority })).credential)
+    const response = await agent.fetch(`${API}/rooms/1`, { authority: { action: 'read', params: {} } })
+    expect([response.status, calls]).toEqual([200, 2])
+    await own.close()
+    await app.close()
+    await state.close()
+    await audit.close()
   })
 
   test('the service is down: 503, never a yes', async () => {

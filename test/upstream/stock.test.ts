@@ -238,19 +238,19 @@ const rows: readonly Row[] = [
     },
     agent: async () => {
       const ours = world({ policy: { challenge: 'always' } })
-      ours.nonces.issue('n-1')
+      const nonce = await ours.nonces.issue()
       const chain = await goodChain()
       return {
-        good: await ours.presentation(await present(chain, booker, { nonce: 'n-1' })),
+        good: await ours.presentation(await present(chain, booker, { nonce })),
         bad: await ours.presentation(await present(chain)),
       }
     },
     decide: async () => {
       const ours = world({ policy: { challenge: 'always' } })
-      ours.nonces.issue('n-1')
+      const nonce = await ours.nonces.issue()
       const chain = await goodChain()
       return {
-        good: await ours.decide(await present(chain, booker, { nonce: 'n-1' })),
+        good: await ours.decide(await present(chain, booker, { nonce })),
         bad: await ours.decide(await present(chain)),
       }
     },

@@ -145,7 +145,7 @@ export interface World {
   readonly provider: VcJoseProvider
   /** DIDs and list URLs that the verifier asked for, in order */
   readonly fetched: readonly string[]
-  readonly nonces: { issue(nonce: string): void }
+  readonly nonces: { issue(): Promise<string> }
   /** `verified` or the code of `agent.verifyCredential` */
   credential(document: unknown): Promise<string>
   /** `verified` or the code of `agent.verifyPresentation` for {@link REQUEST} */
@@ -166,7 +166,10 @@ interface Setting {
 /** Trusts `owner`. */
 export function world({ policy = {}, revoked = [], listAge = 0, clock = () => NOW }: Setting = {}): World {
   const fetched: string[] = []
-  const nonces = memoryNonces({ now: () => NOW })
+  const nonces = memoryNonces(
+    { now: () => NOW },
+    { uuid: randomUUID, token: () => randomBytes(16).toString('base64url') },
+  )
   const trusted = parsePolicy({ self: SELF, roots: [{ issuer: owner.did, grants: [GRANT] }], ...policy })
   const list = signJws(toListJson(LIST, owner.did, bitsOf(MIN_BITS, revoked), 1, NOW - 5), 'vc+jwt', owner)
   const fresh = (): VerifierPorts => ({

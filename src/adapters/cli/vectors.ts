@@ -105,7 +105,7 @@ async function run(given: JsonObject, runner: VectorRunner): Promise<string> {
     keys: keysOf(objectAt(given, 'didKeys')),
     statusLists: listsOf(objectAt(given, 'statusLists')),
     revocations: { revoked: digests => Promise.resolve(digests.find(digest => revoked.has(digest)) ?? null) },
-    nonces: { consume: () => Promise.resolve(false) },
+    nonces: { issue: () => Promise.resolve('none'), consume: () => Promise.resolve(false) },
     replay: { consume: () => Promise.resolve(true) },
     audit: { record: () => Promise.resolve() },
   }

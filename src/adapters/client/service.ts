@@ -84,8 +84,15 @@ export const noLeases: StatusLeases = {
  * @param secret - the resource server's bearer secret
  */
 export function remoteVerifier(self: string, secret: string, options: ServiceOptions): Verifier {
+  const headers = { authorization: `Bearer ${secret}` }
   return {
     self,
+
+    async challenge() {
+      const { nonce } = await post(`${options.service}/v1/challenges`, Buffer.from('{}'), headers, options)
+      return typeof nonce === 'string' ? nonce : null
+    },
+
     async decide(presentation, request) {
       const { method, url, bodyDigest, action, resource, params } = request
       const body = Buffer.from(
@@ -95,7 +102,7 @@ export function remoteVerifier(self: string, secret: string, options: ServiceOpt
           request: { method, url, bodyDigest, action, resource, params },
         }),
       )
-      const answer = await post(`${options.service}/v1/verify`, body, { authorization: `Bearer ${secret}` }, options)
+      const answer = await post(`${options.service}/v1/verify`, body, headers, options)
       const isDecision = answer['allow'] === true || (answer['allow'] === false && isCode(answer['code']))
       if (!isDecision)
         throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why: 'its answer is no decision' })

@@ -30,6 +30,9 @@ export const verifyBody = z.strictObject({
   }),
 })
 
+/** Body of a request that has nothing to say. */
+export const emptyBody = z.strictObject({})
+
 /** Body of `POST /v1/grants`. The authority is read by the same code that will verify it. */
 export const grantBody = z.strictObject({
   to: did,

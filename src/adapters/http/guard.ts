@@ -88,9 +88,13 @@ export async function judge(verifier: Verifier, raw: RawRequest, intent: () => I
     const decision = await verifier.decide(token, { ...received, ...(approval === undefined ? {} : { approval }) })
     if (decision.allow) return { allow: true, decision }
     const problem = toProblem(decision, decision.disclose || decision.code === 'CHAIN_UNKNOWN')
-    return refuse(decision.approval === null ? problem : { ...problem, approval: decision.approval }, hint)
+    return await refuse(
+      decision.approval === null ? problem : { ...problem, approval: decision.approval },
+      hint,
+      verifier,
+    )
   } catch (thrown) {
-    return refuse(toProblem(toRefusal(thrown), true), hint)
+    return await refuse(toProblem(toRefusal(thrown), true), hint, verifier)
   }
 }
 
@@ -107,9 +111,13 @@ function toReceived(self: string, raw: RawRequest, { action, params, path }: Int
   return { method: raw.method, url: `${self}${raw.target}`, bodyDigest: bodyDigest(raw.body), action, resource, params }
 }
 
-function refuse(problem: Refused, hint: Hint | undefined): Verdict {
+async function refuse(problem: Refused, hint: Hint | undefined, verifier: Verifier): Promise<Verdict> {
   const headers: Record<string, string> = {}
-  if (problem.status === 401) headers['www-authenticate'] = 'Agent-Proof'
+  if (problem.status === 401) {
+    // without a nonce the caller is refused once more, and told so then
+    const nonce = await verifier.challenge().catch(() => null)
+    headers['www-authenticate'] = nonce === null ? 'Agent-Proof' : `Agent-Proof nonce="${nonce}"`
+  }
   if (problem.status === 429 || problem.status === 503) headers['retry-after'] = '1'
   return { allow: false, headers, problem: hint === undefined ? problem : { ...problem, authority: hint } }
 }

@@ -7,7 +7,7 @@ import { parsePublicKey, type PublicKey } from '../../ed25519.js'
 import { isProcuraError, ProcuraError } from '../../errors.js'
 import type { Issuer } from '../../issuer.js'
 import type { JsonObject } from '../../json.js'
-import { allocationBody, grantBody, parseBody, revocationBody, verifyBody } from './bodies.js'
+import { allocationBody, emptyBody, grantBody, parseBody, revocationBody, verifyBody } from './bodies.js'
 import { proveCaller, proveResourceServer, type ProofPorts, type ResourceServer } from './callers.js'
 import { PROBLEM, toProblem, toRefusal } from './problem.js'
 
@@ -84,6 +84,12 @@ export function createServer(parts: ServerParts): FastifyInstance {
     const { presentation, approval, request: asked } = parseBody(verifyBody, request.body)
     const received = { ...asked, bodyDigest: asked.bodyDigest ?? null, ...(approval === undefined ? {} : { approval }) }
     return verifier.decide(presentation, received)
+  })
+
+  app.post('/v1/challenges', async (request, reply) => {
+    const { verifier } = proveResourceServer(request, parts.resourceServers)
+    parseBody(emptyBody, request.body)
+    return reply.code(201).send({ nonce: await verifier.challenge() })
   })
 
   app.post('/v1/grants', async (request, reply) => {

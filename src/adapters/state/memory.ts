@@ -1,5 +1,5 @@
 import { ProcuraError } from '../../errors.js'
-import type { Charge, Clock, Ledger, ListVersions, Nonces, Replay, Revocations, Throttle } from '../../ports.js'
+import type { Charge, Clock, Ids, Ledger, ListVersions, Nonces, Replay, Revocations, Throttle } from '../../ports.js'
 import type { UnixSeconds } from '../../time.js'
 
 /** What a verifier must remember between calls. */
@@ -86,14 +86,20 @@ export function memoryVersions(): ListVersions {
   }
 }
 
-/** Nonces handed out by this process, each good for `ttl` seconds. */
-export function memoryNonces(clock: Clock, ttl = 60): Nonces & { issue(nonce: string): void } {
+/** Seconds a nonce is good for. */
+export const NONCE_TTL = 60
+
+/** Nonces handed out by this process. */
+export function memoryNonces(clock: Clock, ids: Ids, capacity = CAPACITY): Nonces {
   const open = new Map<string, UnixSeconds>()
   return {
-    issue(nonce) {
+    issue() {
       const now = clock.now()
-      for (const [old, until] of open) if (until < now) open.delete(old)
-      open.set(nonce, now + ttl)
+      if (open.size >= capacity) for (const [old, until] of open) if (until < now) open.delete(old)
+      if (open.size >= capacity) return refuse('too many challenges at once')
+      const nonce = ids.token()
+      open.set(nonce, now + NONCE_TTL)
+      return Promise.resolve(nonce)
     },
     consume(nonce) {
       const until = open.get(nonce)
@@ -107,12 +113,12 @@ export function memoryNonces(clock: Clock, ttl = 60): Nonces & { issue(nonce: st
  * State for one process and its life: presentations issued before it started are refused, and so are credentials with
  * budgets or rates (LEDGER_UNAVAILABLE), because a restart would forget what was spent.
  */
-export function singleProcessState(clock: Clock): State {
+export function singleProcessState(clock: Clock, ids: Ids): State {
   return {
     replay: memoryReplay(clock),
     ledger: noLedger(),
     listVersions: memoryVersions(),
-    nonces: memoryNonces(clock),
+    nonces: memoryNonces(clock, ids),
     revocations: { revoked: () => Promise.resolve(null) },
   }
 }

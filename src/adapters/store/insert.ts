@@ -1,4 +1,4 @@
-import type { DataSource, EntitySchema, ObjectLiteral } from 'typeorm'
+import type { DataSource, EntitySchema, FindOptionsWhere, ObjectLiteral } from 'typeorm'
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js'
 
 /**
@@ -14,6 +14,27 @@ export async function insertMissing<R extends ObjectLiteral>(
 ): Promise<boolean> {
   const insert = dataSource.createQueryBuilder().insert().into(table).values(row).orIgnore().updateEntity(false)
   const [sql, parameters] = insert.getQueryAndParameters() as [string, unknown[]]
+  const runner = dataSource.createQueryRunner()
+  try {
+    const { affected } = await runner.query(sql, parameters, true)
+    return affected === 1
+  } finally {
+    await runner.release()
+  }
+}
+
+/**
+ * Deletes the row that fits, if it stands.
+ *
+ * @returns true if it stood: of several that delete it at once, for exactly one
+ */
+export async function deleteOne<R extends ObjectLiteral>(
+  dataSource: DataSource,
+  table: EntitySchema<R>,
+  where: FindOptionsWhere<R>,
+): Promise<boolean> {
+  const deletion = dataSource.createQueryBuilder().delete().from(table).where(where)
+  const [sql, parameters] = deletion.getQueryAndParameters() as [string, unknown[]]
   const runner = dataSource.createQueryRunner()
   try {
     const { affected } = await runner.query(sql, parameters, true)

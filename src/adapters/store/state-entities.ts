@@ -47,6 +47,20 @@ export const CallTable = table<CallRow>({
   indices: [{ name: 'verifier_call_account', columns: ['account', 'at'] }],
 })
 
+/** A row of `verifier_nonce`: a challenge that was handed out and not used yet. */
+export interface NonceRow {
+  readonly nonce: string
+  readonly until: UnixSeconds
+}
+
+/** Challenges. */
+export const NonceTable = table<NonceRow>({
+  name: 'VerifierNonce',
+  tableName: 'verifier_nonce',
+  columns: { nonce: { ...text, primary: true }, until: whole },
+  indices: [{ name: 'verifier_nonce_until', columns: ['until'] }],
+})
+
 /** A row of `list_version`: the highest version of a list ever seen. */
 export interface VersionRow {
   readonly url: string
@@ -61,4 +75,4 @@ export const VersionTable = table<VersionRow>({
 })
 
 /** All tables of a verifier's state. */
-export const STATE_ENTITIES = [UsedTable, SpendingTable, CallTable, VersionTable] as const
+export const STATE_ENTITIES = [UsedTable, SpendingTable, CallTable, NonceTable, VersionTable] as const

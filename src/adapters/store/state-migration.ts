@@ -1,6 +1,6 @@
 import { type MigrationInterface, type QueryRunner, Table } from 'typeorm'
 
-const TABLES = ['verifier_used', 'verifier_spending', 'verifier_call', 'list_version']
+const TABLES = ['verifier_used', 'verifier_spending', 'verifier_call', 'verifier_nonce', 'list_version']
 
 /** Makes the tables of a verifier's state. */
 export class CreateVerifierState1793000000002 implements MigrationInterface {
@@ -39,6 +39,16 @@ export class CreateVerifierState1793000000002 implements MigrationInterface {
           { name: 'at', ...whole },
         ],
         indices: [{ name: 'verifier_call_account', columnNames: ['account', 'at'] }],
+      }),
+    )
+    await runner.createTable(
+      new Table({
+        name: 'verifier_nonce',
+        columns: [
+          { name: 'nonce', ...text, isPrimary: true },
+          { name: 'until', ...whole },
+        ],
+        indices: [{ name: 'verifier_nonce_until', columnNames: ['until'] }],
       }),
     )
     await runner.createTable(

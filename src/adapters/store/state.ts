@@ -1,9 +1,20 @@
-import { LessThan, MoreThan } from 'typeorm'
+import { LessThan, MoreThan, MoreThanOrEqual, type DataSource } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
-import type { Charge, Clock, Ledger, ListVersions, Nonces, Replay, Revocations, Throttle, Use } from '../../ports.js'
+import type {
+  Charge,
+  Clock,
+  Ids,
+  Ledger,
+  ListVersions,
+  Nonces,
+  Replay,
+  Revocations,
+  Throttle,
+  Use,
+} from '../../ports.js'
 import type { Database } from './database.js'
-import { insertMissing } from './insert.js'
-import { CallTable, SpendingTable, UsedTable, VersionTable } from './state-entities.js'
+import { deleteOne, insertMissing } from './insert.js'
+import { CallTable, NonceTable, SpendingTable, UsedTable, VersionTable } from './state-entities.js'
 
 /** What a verifier remembers, in a database: it survives a restart, and processes may share it. */
 export interface StoredState {
@@ -14,17 +25,18 @@ export interface StoredState {
   readonly revocations: Revocations
 }
 
+/** Seconds a nonce is good for. */
+const NONCE_TTL = 60
 /** Uses between two clean-ups of what has ended. */
 const SWEEP_EVERY = 1000
 
 /** State in the tables of an open store. */
-export function storeState(database: Database, clock: Clock): StoredState {
+export function storeState(database: Database, clock: Clock, ids: Ids): StoredState {
   return {
     replay: replayOf(database, clock),
     ledger: ledgerOf(database),
     listVersions: versionsOf(database),
-    // nobody hands out nonces yet, so none is good: a policy that challenges refuses everything
-    nonces: { consume: () => Promise.resolve(false) },
+    nonces: noncesOf(database.dataSource, clock, ids),
     revocations: { revoked: () => Promise.resolve(null) },
   }
 }
@@ -60,6 +72,23 @@ async function allOrNone(
   } catch (error) {
     if (error === used) return false
     throw error
+  }
+}
+
+function noncesOf(dataSource: DataSource, clock: Clock, ids: Ids): Nonces {
+  const nonces = dataSource.getRepository(NonceTable)
+  return {
+    issue: () =>
+      translate('REPLAY_UNAVAILABLE', async () => {
+        const [nonce, now] = [ids.token(), clock.now()]
+        await nonces.delete({ until: LessThan(now) })
+        await nonces.insert({ nonce, until: now + NONCE_TTL })
+        return nonce
+      }),
+    consume: nonce =>
+      translate('REPLAY_UNAVAILABLE', () =>
+        deleteOne(dataSource, NonceTable, { nonce, until: MoreThanOrEqual(clock.now()) }),
+      ),
   }
 }
 
