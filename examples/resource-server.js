@@ -2,7 +2,7 @@
 // An API that lets agents book, if their authority allows it: node examples/resource-server.js
 // #region readme
 import Fastify from 'fastify'
-import { requireAuthority } from 'procura/fastify'
+import { acceptChains, requireAuthority } from 'procura/fastify'
 import { createVerifier, fileAudit, sqliteState } from 'procura/verifier'
 
 const service = process.env.PROCURA_ADDRESS ?? 'http://127.0.0.1:8080'
@@ -14,7 +14,8 @@ const verifier = await createVerifier({
   audit: await fileAudit('data/var/api.ndjson'), // a decision that cannot be recorded is a no
   connect: { 'https://procura.example': service },
 })
-const app = Fastify({ http: { maxHeaderSize: 65_536 } }) // a presentation is a header of up to 48 KiB
+const app = Fastify()
+await app.register(acceptChains(verifier)) // a long chain is sent once, then named by its digest
 const guard = requireAuthority(verifier, {
   action: 'book',
   params: request => /** @type {import('procura').JsonObject} */ (request.body ?? {}), // all that the handler acts on

@@ -44,12 +44,9 @@ export function digestOf(signingInput: string): Digest {
 
 /** True for the 47 characters that {@link digestOf} makes. */
 export function isDigest(value: unknown): value is Digest {
-  return (
-    typeof value === 'string' &&
-    value.length === 47 &&
-    value.startsWith('uEi') &&
-    fromBase64url(value.slice(1)) !== null
-  )
+  if (typeof value !== 'string' || value.length !== 47 || !value.startsWith('u')) return false
+  const bytes = fromBase64url(value.slice(1))
+  return bytes !== null && SHA2_256_32.every((byte, index) => bytes[index] === byte)
 }
 
 /** True for a base64url SHA-256. */

@@ -146,7 +146,7 @@ export const ERRORS = {
     "put the challenge's nonce into a new presentation",
   ],
   REQUEST_METHOD: ['unauthenticated', 'signed for {signed}, received {received}', 'sign the request that is sent'],
-  REQUEST_URL: ['unauthenticated', 'signed for another URL than {received}', 'sign the whole target URI'],
+  REQUEST_URL: ['unauthenticated', 'signed for another URL than was received', 'sign the whole target URI'],
   REQUEST_BODY: ['unauthenticated', 'the body is not the one that was signed', 'sign the bytes that are sent'],
   REQUEST_ACTION: [
     'unauthenticated',
@@ -251,7 +251,9 @@ export type Code = keyof typeof ERRORS
 type Named<T extends string> = T extends `${string}{${infer Name}}${infer Rest}` ? Name | Named<Rest> : never
 
 /** The facts that code `C` needs: one value per name in braces of its message. Never a secret, never a token. */
-export type Facts<C extends Code> = { readonly [N in Named<(typeof ERRORS)[C][1]>]: string | number }
+export type Facts<C extends Code> = [Named<(typeof ERRORS)[C][1]>] extends [never]
+  ? Readonly<Record<string, never>>
+  : { readonly [N in Named<(typeof ERRORS)[C][1]>]: string | number }
 
 /** The only error this project throws on purpose. Switch on {@link ProcuraError.code}, never on the message. */
 export class ProcuraError<C extends Code = Code> extends Error {
@@ -264,7 +266,7 @@ export class ProcuraError<C extends Code = Code> extends Error {
   constructor(code: C, facts: Facts<C>, options?: ErrorOptions & { readonly message?: string }) {
     const values = facts as Readonly<Record<string, string | number>>
     const [kind, template] = ERRORS[code]
-    const told = template.replace(/\{(\w+)\}/g, (_, name: string) => printable(String(values[name] ?? '?')))
+    const told = template.replace(/\{(\w+)\}/g, (_, name: string) => printable(textOf(values[name])))
     super(options?.message === undefined ? `${code}: ${told}` : printable(options.message), options)
     this.code = code
     this.kind = kind
@@ -292,6 +294,11 @@ export function isProcuraError(error: unknown): error is ProcuraError {
 /** Whatever was thrown, as a refusal: what is not ours is `INTERNAL`, with the original as cause. */
 export function toProcuraError(error: unknown): ProcuraError {
   return isProcuraError(error) ? error : new ProcuraError('INTERNAL', {}, { cause: error })
+}
+
+/** Facts come from untrusted bytes: what is no text and no number, whatever its type says, has no text of its own. */
+function textOf(fact: unknown): string {
+  return typeof fact === 'string' || typeof fact === 'number' ? String(fact) : '?'
 }
 
 /** The text without control, bidirectional and other invisible characters, at most 1000 code units. */

@@ -1,6 +1,14 @@
 import type { AuthorityDraft } from './authority/authority.js'
 import { MAX_CREDENTIAL, toCredentialJson } from './credential/credential.js'
-import { CAPABILITY, leafOf, openChain, requireInTime, type Chain } from './delegation/chain.js'
+import {
+  CAPABILITY,
+  isIssuerProved,
+  isSubjectProved,
+  leafOf,
+  openOwnChain,
+  requireInTime,
+  type Chain,
+} from './delegation/chain.js'
 import type { Did } from './did/did.js'
 import type { PublicKey } from './ed25519.js'
 import { ProcuraError } from './errors.js'
@@ -94,11 +102,11 @@ export function createIssuer({ signer, publicKey, statusBase }: IssuerIdentity, 
     const [root] = sealed
     if (root === undefined) throw new ProcuraError('CHAIN_EMPTY', {})
     if (root.kid !== signer.kid) throw new ProcuraError('ROOT_UNTRUSTED', { root: root.kid })
-    return openChain(sealed, publicKey, { maxTtl: Infinity, binding: 'cnf', keys })
+    return openOwnChain(sealed, publicKey, keys)
   }
 
   async function tokensOf(name: string): Promise<readonly string[]> {
-    const found = (await credentials.find(name)) ?? (await credentials.findIssued(signer.did, name))
+    const found = (await credentials.find(name)) ?? (await credentials.findRoot(signer.did, name))
     if (found === null) throw new ProcuraError('NOT_FOUND', { what: `credential ${name}` })
     return (await storedChain(credentials, found)).map(({ token }) => token)
   }
@@ -119,6 +127,14 @@ export function createIssuer({ signer, publicKey, statusBase }: IssuerIdentity, 
 
   function isOutdated({ revoked, signedRevoked, signedAt }: StoredList): boolean {
     return revoked !== signedRevoked || clock.now() - signedAt >= RESIGN_AFTER
+  }
+
+  /** True if the DID issued one of the links, and its name is proved there. */
+  async function isIssuerOf(chain: Chain, did: Did): Promise<boolean> {
+    for (const [index, link] of chain.entries()) {
+      if (link.issuer === did && (await isIssuerProved(chain, index, keys))) return true
+    }
+    return false
   }
 
   /** The credential's place in one of our lists, where its issuer leased it: nobody revokes another's by copying an index. */
@@ -174,6 +190,9 @@ export function createIssuer({ signer, publicKey, statusBase }: IssuerIdentity, 
       requireInTime(opened, clock.now())
       if (leafOf(opened).subject !== by)
         throw new ProcuraError('CALLER_FORBIDDEN', { caller: by, what: 'lease for another holder' })
+      if (!(await isSubjectProved(leafOf(opened), keys))) {
+        throw new ProcuraError('KEY_BINDING', { did: by, purpose: 'assertionMethod' })
+      }
       for (const one of toStored(opened, chain, publicKey)) {
         if (one.status === null) continue
         const { name, status } = await ownStatus(one)
@@ -187,8 +206,11 @@ export function createIssuer({ signer, publicKey, statusBase }: IssuerIdentity, 
       const tokens = typeof target === 'string' ? await tokensOf(target) : target
       const chain = await open(tokens)
       const leaf = leafOf(chain)
-      if (!isAdmin && !chain.some(link => link.issuer === by)) {
+      if (!isAdmin && !(await isIssuerOf(chain, by))) {
         throw new ProcuraError('CALLER_FORBIDDEN', { caller: by, what: `revoke ${leaf.digest}` })
+      }
+      if (!(await isIssuerProved(chain, chain.length - 1, keys))) {
+        throw new ProcuraError('KEY_BINDING', { did: leaf.issuer, purpose: 'assertionMethod' })
       }
       const stored = toStored(chain, tokens, publicKey)
       const { name, status } = await ownStatus(stored.at(-1) ?? stored[0])

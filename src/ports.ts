@@ -46,8 +46,13 @@ export interface StatusLists {
 
 /** The highest version of each list ever seen; survives a restart. */
 export interface ListVersions {
-  /** Records a version. Returns the highest ever recorded for the list, this one included. */
-  raise(url: string, version: number): Promise<number>
+  /**
+   * Records a version of the list that `issuer` signed. Returns the highest ever recorded for the two, this one included:
+   * what one issuer signs says nothing about another's list at the same place.
+   *
+   * @throws STATUS_UNAVAILABLE
+   */
+  raise(issuer: Did, url: string, version: number): Promise<number>
 }
 
 /** Revocations learned from events whose signers were judged before they came here. */
@@ -75,6 +80,14 @@ export interface Replay {
    * @throws REPLAY_UNAVAILABLE
    */
   consume(uses: readonly Use[]): Promise<boolean>
+}
+
+/** Chains that were uploaded once and are named by the digest of their leaf from then on (profile §5.2). */
+export interface Chains {
+  /** Keeps a chain whose signatures and narrowing were verified, at most until it ends. Keeping twice is the same as once. */
+  keep(leaf: Digest, tokens: readonly string[], until: UnixSeconds): Promise<void>
+  /** The tokens root → leaf, or `null` if they are not known, or not any more. */
+  find(leaf: Digest): Promise<readonly string[] | null>
 }
 
 /** Challenges handed out by this verifier. */
@@ -164,8 +177,8 @@ export interface Credentials {
   save(credential: StoredCredential): Promise<void>
   /** By digest; `null` if there is none. */
   find(digest: string): Promise<StoredCredential | null>
-  /** By `id`, which is a label that its issuer chose: only of this issuer, and of several the one that ends last. */
-  findIssued(issuer: Did, id: string): Promise<StoredCredential | null>
+  /** A root by `id`, which is a label that its issuer chose: only of this issuer, and of several the one that ends last. */
+  findRoot(issuer: Did, id: string): Promise<StoredCredential | null>
   /** Those of a subject that end after `now`, the latest end first. */
   heldBy(subject: Did, now: UnixSeconds): Promise<readonly StoredCredential[]>
 }

@@ -53,7 +53,11 @@ export function where<T extends Json>(test: (value: Json) => value is T, why: st
 export function text(pattern?: RegExp, max = 512): Shape<string> {
   return where(
     (value): value is string =>
-      typeof value === 'string' && value.length > 0 && value.length <= max && (pattern?.test(value) ?? true),
+      typeof value === 'string' &&
+      value.isWellFormed() &&
+      value.length > 0 &&
+      value.length <= max &&
+      (pattern?.test(value) ?? true),
     pattern === undefined ? `is not a string of 1 to ${max} characters` : `does not match ${pattern.source}`,
   )
 }
@@ -78,18 +82,26 @@ export const boolean: Shape<boolean> = where(
   'is not a boolean',
 )
 
-/** An array that is a set: `min` to `max` items, no two of the same canonical form. */
-export function setOf<T>(item: Shape<T>, min: number, max: number): Shape<readonly T[]> {
+/** An array of `min` to `max` items. */
+export function listOf<T>(item: Shape<T>, min: number, max: number): Shape<readonly T[]> {
   return (value, at, report) => {
     if (!Array.isArray(value) || value.length < min || value.length > max) {
       report(new ProcuraError('SCHEMA', { at, why: `is not an array of ${min} to ${max} items` }))
       return []
     }
-    const items = value as readonly Json[]
-    if (new Set(items.map(one => canonicalize(one))).size < items.length) {
+    return (value as readonly Json[]).map((one, index) => item(one, `${at}[${index}]`, report))
+  }
+}
+
+/** An array that is a set: `min` to `max` items, no two of the same canonical form. */
+export function setOf<T>(item: Shape<T>, min: number, max: number): Shape<readonly T[]> {
+  const list = listOf(item, min, max)
+  return (value, at, report) => {
+    const items = list(value, at, report)
+    if (Array.isArray(value) && new Set(value.map(one => canonicalize(one))).size < value.length) {
       report(new ProcuraError('SCHEMA', { at, why: 'holds an item twice' }))
     }
-    return items.map((one, index) => item(one, `${at}[${index}]`, report))
+    return items
   }
 }
 

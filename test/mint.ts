@@ -1,5 +1,5 @@
 import { createPrivateKey, createHash, createPublicKey, sign } from 'node:crypto'
-import { memoryLedger, memoryNonces, memoryReplay, memoryVersions } from '../src/adapters/state/memory.js'
+import { memoryChains, memoryLedger, memoryNonces, memoryReplay, memoryVersions } from '../src/adapters/state/memory.js'
 import { toAuthorityJson, type Authority } from '../src/authority/authority.js'
 import { CONTEXTS, toCredentialJson } from '../src/credential/credential.js'
 import { CAPABILITY, DELEGATION } from '../src/delegation/chain.js'
@@ -160,6 +160,30 @@ export function present(
   return signJws(vp, 'vp+jwt', holder)
 }
 
+/** Signs a proof for {@link REQUEST} that names a chain by its leaf. */
+export function prove(holder: Signer, leaf: Digest): Promise<string> {
+  counter += 1
+  const claims = {
+    '@context': CONTEXTS,
+    holder: holder.did,
+    iss: holder.did,
+    aud: SELF,
+    iat: NOW - 2,
+    exp: NOW + 58,
+    jti: s256(`jti ${counter}`).slice(0, 22),
+    request: {
+      htm: REQUEST.method,
+      htu: REQUEST.url,
+      bodyDigest: REQUEST.bodyDigest ?? '',
+      action: REQUEST.action,
+      resource: REQUEST.resource,
+      paramsDigest: paramsDigest(PARAMS),
+    },
+    leaf,
+  }
+  return signJws(claims, 'agent-proof+jwt', holder)
+}
+
 export function policyOf(overrides: JsonObject = {}): Policy {
   return parsePolicy({
     self: SELF,
@@ -213,6 +237,7 @@ export async function world(
     },
     listVersions: memoryVersions(),
     revocations: { revoked: () => Promise.resolve(null) },
+    chains: memoryChains(clock),
     nonces: memoryNonces(clock, { uuid: () => '', token: () => 'N'.repeat(22) }),
     replay: memoryReplay({ now: counting(NOW) }),
     ledger: memoryLedger(),

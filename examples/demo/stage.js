@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify from 'fastify'
-import { requireAuthority } from 'procura/fastify'
+import { acceptChains, requireAuthority } from 'procura/fastify'
 import { openIssuer } from 'procura/issuer'
 import { openService } from 'procura/service'
 import { createVerifier, fileAudit, remoteVerifier, sqliteState } from 'procura/verifier'
@@ -42,12 +42,13 @@ export async function openStage() {
   const log = new Map()
 
   // the company's own platform asks the company's service
-  const ml = Fastify({ http: { maxHeaderSize: 65_536 } })
+  const ml = Fastify()
   const mlVerifier = logged(remoteVerifier({ self: ML, service: ACME, secret, connect }), log)
   for (const [action, path] of Object.entries(ML_ACTIONS)) {
     const guard = requireAuthority(mlVerifier, { action, params: request => /** @type {any} */ (request.body ?? {}) })
     ml.post(`${path}/:name`, guard, request => ({ done: action, for: request.authority?.onBehalfOf }))
   }
+  await ml.register(acceptChains(mlVerifier))
   connect[ML] = await ml.listen({ host: '127.0.0.1', port: 0 })
   closing.push(() => ml.close())
 
@@ -67,9 +68,10 @@ export async function openStage() {
     const grants = [{ resource: `${self}/**`, actions: [action], ...args }]
     const policy = { self, roots: [{ ...root, grants }], risk: { [action]: 'critical' } }
     const verifier = logged(await createVerifier({ policy, state, audit, connect: { [ACME]: service.address } }), log)
-    const app = Fastify({ http: { maxHeaderSize: 65_536 } })
+    const app = Fastify()
     const guard = requireAuthority(verifier, { action, params: request => /** @type {any} */ (request.body) })
     app.post('/:kind/:name', guard, request => ({ done: action, for: request.authority?.onBehalfOf }))
+    await app.register(acceptChains(verifier))
     connect[self] = await app.listen({ host: '127.0.0.1', port: 0 })
     closing.push(() => app.close())
   }
@@ -100,6 +102,7 @@ function logged(verifier, log) {
   return {
     self: verifier.self,
     challenge: () => verifier.challenge(),
+    keepChain: tokens => verifier.keepChain(tokens),
     async decide(token, request) {
       const decision = await verifier.decide(token, request)
       log.set(verifier.self, decision)

@@ -1,5 +1,5 @@
 import { ProcuraError } from '../errors.js'
-import { canonicalize, isObject, member, type Json } from '../json.js'
+import { isObject, member, type Json } from '../json.js'
 import { boolean, integer, object, setOf, where, type Shape } from '../shape.js'
 import { isAtOrBelow, isPath } from './resource.js'
 
@@ -50,7 +50,8 @@ export const constraintShape: Shape<Constraint> = (value, at, report) => {
     report(new ProcuraError('CAVEAT_UNKNOWN', { at: `${at}.op` }))
     return value as unknown as Constraint
   }
-  const result = OPERATORS[(op ?? 'any') as Constraint['op']](value, at, report) as Constraint
+  const operator = typeof op === 'string' ? OPERATORS[op as Constraint['op']] : OPERATORS.any
+  const result = operator(value, at, report) as Constraint
   if (op === 'range' && isObject(value) && !Object.hasOwn(value, 'min') && !Object.hasOwn(value, 'max')) {
     report(new ProcuraError('SCHEMA', { at, why: 'has neither min nor max' }))
   }
@@ -116,9 +117,4 @@ export function isWithin(child: Constraint, parent: Constraint): boolean {
     case 'text':
       return parent.op === 'text' && child.maxBytes <= parent.maxBytes
   }
-}
-
-/** The constraint as one canonical line, for messages. */
-export function formatConstraint(constraint: Constraint): string {
-  return canonicalize(constraint)
 }

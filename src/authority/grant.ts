@@ -1,7 +1,7 @@
 import { ProcuraError } from '../errors.js'
 import { isObject, type Json, type JsonObject } from '../json.js'
 import { boolean, object, setOf, text, type Shape } from '../shape.js'
-import { accepts, constraintShape, formatConstraint, isWithin, type Constraint } from './constraint.js'
+import { accepts, constraintShape, isWithin, type Constraint } from './constraint.js'
 import { covers, isSelector, type Resource, type Selector } from './resource.js'
 
 /** What may be done where, with which arguments. `perCall`: each call needs an approval. */
@@ -133,7 +133,7 @@ export function wideningOfArgs(child: Grant['args'], parent: Grant['args']): str
     const above = parent.get(name)
     if (above === undefined) return `${name} is not named above`
     if (!isWithin(constraint, above)) {
-      return `${name} ${formatConstraint(constraint)} is not within ${formatConstraint(above)}`
+      return `${name} (${constraint.op}) is not within what is granted above (${above.op})`
     }
   }
   const dropped = [...parent].find(([name, above]) => above.req && child.get(name)?.req !== true)

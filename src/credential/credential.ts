@@ -82,7 +82,7 @@ export function readCredential<S extends { readonly id: Did }>(
     requireType(claims, type, at, report)
     const issuer = did(claims, 'issuer', at, report)
     if (member(claims, 'iss') !== issuer) {
-      report(new ProcuraError('CREDENTIAL_ISSUER', { iss: show(member(claims, 'iss')), issuer }))
+      report(new ProcuraError('CREDENTIAL_ISSUER', { iss: show(member(claims, 'iss')), issuer: show(issuer) }))
     }
     const claimed = subject(member(claims, 'credentialSubject'), `${at}.credentialSubject`, report)
     if (member(claims, 'sub') !== claimed.id) {
@@ -116,6 +116,13 @@ function refuseForeignMembers(claims: JsonObject, at: string, report: Report): v
   }
 }
 
+/** Requires exactly the two contexts. Reports CREDENTIAL_CONTEXT. */
+export function requireContext(claims: JsonObject, at: string, report: Report): void {
+  if (canonicalize(member(claims, '@context') ?? null) !== canonicalize(CONTEXTS)) {
+    report(new ProcuraError('CREDENTIAL_CONTEXT', { at: `${at}.@context` }))
+  }
+}
+
 /** Requires the two contexts and the two types. Reports CREDENTIAL_CONTEXT, CREDENTIAL_TYPE. */
 export function requireType(
   claims: JsonObject,
@@ -124,9 +131,7 @@ export function requireType(
   report: Report,
   base = 'VerifiableCredential',
 ): void {
-  if (canonicalize(member(claims, '@context') ?? null) !== canonicalize(CONTEXTS)) {
-    report(new ProcuraError('CREDENTIAL_CONTEXT', { at: `${at}.@context` }))
-  }
+  requireContext(claims, at, report)
   if (canonicalize(member(claims, 'type') ?? null) !== canonicalize([base, type])) {
     report(new ProcuraError('CREDENTIAL_TYPE', { at: `${at}.type`, expected: `${base}, ${type}` }))
   }

@@ -4,7 +4,7 @@ import { readCredential, type Credential } from '../credential/credential.js'
 import { isDid, methodOf, type Did } from '../did/did.js'
 import { fromDidKey } from '../did/key.js'
 import type { PublicKey } from '../ed25519.js'
-import { ProcuraError } from '../errors.js'
+import { isProcuraError, ProcuraError } from '../errors.js'
 import { openJws, type Sealed } from '../jws/compact.js'
 import type { Keys, Relationship } from '../ports.js'
 import { object, where } from '../shape.js'
@@ -80,6 +80,37 @@ export async function openChain(
   const [root, ...rest] = links
   if (root === undefined) throw new ProcuraError('CHAIN_EMPTY', {})
   return [root, ...rest]
+}
+
+/**
+ * Opens a chain outside a decision, for who holds, hands on or takes back: without time, without a bound on the root's
+ * life. A did:web subject is looked up only where a list of recipients depends on its name.
+ */
+export async function openOwnChain(sealed: readonly Sealed[], rootKey: PublicKey, keys: Keys): Promise<Chain> {
+  try {
+    return await openChain(sealed, rootKey, { maxTtl: Infinity, binding: 'cnf', keys })
+  } catch (error) {
+    if (!isProcuraError(error) || error.code !== 'DELEGATE_NOT_ALLOWED') throw error
+    return openChain(sealed, rootKey, { maxTtl: Infinity, binding: 'cnf+did', keys })
+  }
+}
+
+/**
+ * True if the issuer that a link names is who signed it: the root's by its key, a did:key by itself, a did:web by its
+ * document. A name in a chain is otherwise just text that whoever signed the link above chose.
+ *
+ * @throws DID_RESOLUTION, DID_FORBIDDEN_HOST
+ */
+export async function isIssuerProved(chain: Chain, index: number, keys: Keys): Promise<boolean> {
+  const above = chain[index - 1]
+  return above === undefined || isSubjectProved(above, keys)
+}
+
+/** True if the subject that a link names has the key that the link names. @throws DID_RESOLUTION, DID_FORBIDDEN_HOST */
+export async function isSubjectProved({ subject, key, proved }: Link, keys: Keys): Promise<boolean> {
+  if (proved) return true
+  const listed = await keys.all(subject, 'assertionMethod')
+  return listed.some(one => one.x === key.x)
 }
 
 /** The last link: the narrowest authority. */

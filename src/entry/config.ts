@@ -31,7 +31,10 @@ const procura = z.strictObject({
     }),
   connect: z.record(z.string(), z.string()).default({}),
   admins: z.array(did).default([]),
-  resourceServers: z.array(resourceServer).default([]),
+  resourceServers: z
+    .array(resourceServer)
+    .refine(all => new Set(all.map(one => one.secretHash)).size === all.length, 'two share one secret')
+    .default([]),
 })
 
 /** The `procura:` block of an agent file. Paths are relative to the working directory. */

@@ -1,1 +1,1 @@
-export { requireAuthority, type Guarded, type GuardOptions } from '../adapters/http/fastify-guard.js'
+export { acceptChains, requireAuthority, type Guarded, type GuardOptions } from '../adapters/http/fastify-guard.js'

@@ -8,7 +8,7 @@ import { readAgentFile, type AgentFile } from '../adapters/veramo/agent-file.js'
 import type { Did } from '../did/did.js'
 import { toDidDocument } from '../did/document.js'
 import { didWebOf } from '../did/web.js'
-import { ProcuraError } from '../errors.js'
+import { isProcuraError, ProcuraError } from '../errors.js'
 import type { JsonObject } from '../json.js'
 import { createIssuer, type Issuer } from '../issuer.js'
 import type { Snapshot, StatusLists } from '../ports.js'
@@ -137,7 +137,10 @@ function withOwnLists(issuer: Issuer, statusBase: string, others: StatusLists): 
   return {
     async read(url, maxAge) {
       if (!url.startsWith(statusBase)) return others.read(url, maxAge)
-      const { token } = await issuer.list(url.slice(statusBase.length))
+      const { token } = await issuer.list(url.slice(statusBase.length)).catch((cause: unknown) => {
+        const why = isProcuraError(cause) ? cause.code : 'it cannot be signed'
+        throw new ProcuraError('STATUS_UNAVAILABLE', { list: url, why }, { cause })
+      })
       const before = snapshots.get(url)
       const snapshot = before?.token === token ? before : { token }
       snapshots.set(url, snapshot)

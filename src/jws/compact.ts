@@ -9,6 +9,7 @@ import {
   parseJson,
   requireCanonical,
   requireShallow,
+  type Json,
   type JsonObject,
 } from '../json.js'
 import type { Signer } from '../signer.js'
@@ -35,7 +36,7 @@ export interface Sealed {
    * The claims before anyone vouched for them. Only the frame of a presentation is read here (the list of its
    * envelopes has to be known before its signature can be checked); everything else waits for {@link openJws}.
    */
-  readonly unverified: JsonObject
+  readonly unverified: Json
 }
 
 const HEADER_MEMBERS = new Set(['alg', 'typ', 'kid', 'cty'])
@@ -71,7 +72,6 @@ export function readJws(token: string, typ: Typ, max: number, what: string): Sea
 
   if (!isObject(header.value)) throw new ProcuraError('JWS_HEADER', { member: 'object' })
   const kid = checkHeader(header.value, typ)
-  if (!isObject(claims.value)) throw new ProcuraError('SCHEMA', { at: what, why: 'is not an object' })
   return { token, kid, signer: didOf(kid), digest: digestOf(`${head}.${body}`), unverified: claims.value }
 }
 
@@ -109,7 +109,7 @@ function isFittingCty(header: JsonObject, due: Typ): boolean {
  * Verifies the signature and hands out the claims: the only door to them.
  *
  * @param by - how messages name the key
- * @throws SIGNATURE_INVALID
+ * @throws SIGNATURE_INVALID, SCHEMA - the payload is not an object
  */
 export function openJws(sealed: Sealed, key: PublicKey, by: string = sealed.kid): Verified<JsonObject> {
   const dot = sealed.token.lastIndexOf('.')
@@ -117,6 +117,7 @@ export function openJws(sealed: Sealed, key: PublicKey, by: string = sealed.kid)
   if (!verifyEd25519(key, Buffer.from(sealed.token.slice(0, dot)), signature)) {
     throw new ProcuraError('SIGNATURE_INVALID', { by })
   }
+  if (!isObject(sealed.unverified)) throw new ProcuraError('SCHEMA', { at: 'payload', why: 'is not an object' })
   return sealed.unverified as Verified<JsonObject>
 }
 

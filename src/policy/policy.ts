@@ -73,6 +73,8 @@ const policyShape = object({
     1,
     64,
   ),
+  identity: { optional: oneOf('none') },
+  identityIssuers: { optional: setOf(did, 0, 64) },
   risk: { optional: mapOf(ACTION, oneOf(...RISKS)) },
   maxStatusAge: { optional: object({ low: age, medium: age, high: age, critical: age }) },
   provenance: { optional: either(oneOf('none', 'required'), setOf(text(), 1, 64)) },
@@ -89,6 +91,7 @@ export const MAX_STATUS_AGE: Readonly<Record<Risk, number>> = { low: 300, medium
  * @throws CONFIG_INVALID - the message lists everything that is wrong, each with its path
  */
 export function parsePolicy(value: Json, at = 'policy'): Policy {
+  const version = s256(canonicalOf(value, at))
   let raw: ReturnType<typeof policyShape> | undefined
   const wrong = findings(report => {
     raw = policyShape(value, at, report)
@@ -115,7 +118,16 @@ export function parsePolicy(value: Json, at = 'policy'): Policy {
     maxStatusAge: { ...MAX_STATUS_AGE, ...raw.maxStatusAge },
     provenance: raw.provenance ?? 'none',
     challenge: raw.challenge ?? 'never',
-    version: s256(canonicalize(value)),
+    version,
+  }
+}
+
+/** A policy written in code or YAML may hold what JSON cannot. */
+function canonicalOf(value: Json, at: string): string {
+  try {
+    return canonicalize(value)
+  } catch (cause) {
+    throw new ProcuraError('CONFIG_INVALID', { at, why: 'holds a value that JSON cannot write' }, { cause })
   }
 }
 
@@ -141,6 +153,7 @@ function keySet(
   keys: readonly { readonly kid: DidUrl; readonly x: string }[],
   at: string,
 ): ReadonlyMap<DidUrl, PublicKey> {
+  if (new Set(keys.map(({ kid }) => kid)).size < keys.length) throw invalid(at, 'names a kid twice')
   try {
     return new Map(keys.map(({ kid, x }) => [kid, parsePublicKey(Buffer.from(x, 'base64url'), at)]))
   } catch (cause) {

@@ -8,7 +8,7 @@ import { openJws, readJws, signJws, type Sealed } from '../jws/compact.js'
 import { integer, object, oneOf, read, text, where } from '../shape.js'
 import type { Signer } from '../signer.js'
 import { SKEW, type UnixSeconds } from '../time.js'
-import { MAX_PROOF } from './proof.js'
+import { MAX_PROOF } from './presentation.js'
 import { paramsDigest } from './request.js'
 
 /** Longest life of an approval, in seconds. */

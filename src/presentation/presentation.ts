@@ -1,11 +1,11 @@
-import { CONTEXTS, MAX_CREDENTIAL, requireType } from '../credential/credential.js'
+import { CONTEXTS, MAX_CREDENTIAL, requireContext, requireType } from '../credential/credential.js'
 import { isDid, type Did } from '../did/did.js'
 import type { PublicKey } from '../ed25519.js'
-import { isS256 } from '../encoding.js'
+import { isDigest, isS256, type Digest } from '../encoding.js'
 import { ProcuraError } from '../errors.js'
 import { canonicalize, isObject, member, type Json } from '../json.js'
 import { openJws, readJws, type Sealed, type Verified } from '../jws/compact.js'
-import { integer, object, read, setOf, text, where, type Report, type Shape } from '../shape.js'
+import { integer, listOf, object, read, text, where, type Report, type Shape } from '../shape.js'
 import { SKEW, type UnixSeconds } from '../time.js'
 
 /** Largest presentation, in characters of its compact form. */
@@ -40,6 +40,9 @@ export interface Presentation {
   readonly request: SignedRequest
 }
 
+/** Largest proof, in characters. */
+export const MAX_PROOF = 4 * 1024
+
 /** A presentation whose frame is sound and whose signature is not verified yet. */
 export interface SealedPresentation {
   readonly sealed: Sealed
@@ -62,13 +65,19 @@ const requestShape: Shape<SignedRequest> = object({
   resource: text(),
   paramsDigest: digest,
   purpose: { optional: digest },
-  provenance: { optional: setOf(object({ source, s256: digest }), 1, 8) },
+  provenance: { optional: listOf(object({ source, s256: digest }), 1, 8) },
 })
 
-const array: Shape<readonly Json[]> = where(
-  (value): value is readonly Json[] => Array.isArray(value),
-  'is not an array',
-)
+/** An EnvelopedVerifiableCredential with exactly its three members; its data URL is judged later. */
+const entryShape: Shape<string> = (value, at, report) => {
+  const id = isObject(value) ? member(value, 'id') : undefined
+  if (typeof id === 'string' && canonicalize(value) === canonicalize({ ...(envelope('') as object), id })) return id
+  report(new ProcuraError('SCHEMA', { at, why: 'is not an EnvelopedVerifiableCredential' }))
+  return ''
+}
+
+const entries = listOf(entryShape, 0, Infinity)
+
 const anything: Shape<Json> = value => value ?? null
 
 const presentationShape = object({
@@ -82,8 +91,8 @@ const presentationShape = object({
   jti: text(/^[A-Za-z0-9_-]{22,64}$/),
   nonce: { optional: text() },
   request: requestShape,
-  verifiableCredential: array,
-  identity: { optional: array },
+  verifiableCredential: entries,
+  identity: { optional: entries },
 })
 
 /**
@@ -103,13 +112,57 @@ export function readPresentation(token: string, maxChain: number): SealedPresent
   return { sealed, credentials: readChain([...tokens], identities) }
 }
 
+const referenceShape = object({
+  '@context': anything,
+  holder: did,
+  iss: did,
+  aud: text(),
+  iat: integer(0),
+  exp: integer(0),
+  jti: text(/^[A-Za-z0-9_-]{22,64}$/),
+  nonce: { optional: text() },
+  request: requestShape,
+  leaf: where(isDigest, 'is not a credential digest'),
+})
+
+/** A presentation that names its chain instead of carrying it (profile §5.2). */
+export interface Reference {
+  readonly sealed: Sealed
+  readonly leaf: Digest
+}
+
+/** Reads the frame of an `agent-proof+jwt` with a leaf: steps 1 to 4 of profile §6 as far as they apply. */
+export function readReference(token: string): Reference {
+  const sealed = readJws(token, 'agent-proof+jwt', MAX_PROOF, 'proof')
+  const { leaf } = read(
+    (value, at, report) => {
+      const frame = referenceShape(value, at, report)
+      if (isObject(value)) requireContext(value, at, report)
+      return frame
+    },
+    sealed.unverified,
+    'proof',
+  )
+  return { sealed, leaf }
+}
+
 const framed: Shape<ReturnType<typeof presentationShape>> = (value, at, report: Report) => {
   const frame = presentationShape(value, at, report)
   if (isObject(value)) requireType(value, PRESENTATION, at, report, 'VerifiablePresentation')
   return frame
 }
 
-/** Reads form and header of each credential (steps 1 to 3); no two may be the same. */
+/**
+ * Reads form and header of each credential of a chain (steps 1 to 3); no two may be the same.
+ *
+ * @param tokens - root first
+ * @throws the codes of steps 1–3, CHAIN_EMPTY, CHAIN_TOO_LONG, CHAIN_DUPLICATE
+ */
+export function readTokens(tokens: readonly string[], maxChain: number): readonly [Sealed, ...Sealed[]] {
+  if (tokens.length > maxChain) throw new ProcuraError('CHAIN_TOO_LONG', { length: tokens.length, max: maxChain })
+  return readChain(tokens, [])
+}
+
 function readChain(tokens: readonly string[], identities: readonly string[]): readonly [Sealed, ...Sealed[]] {
   const all = [...tokens, ...identities].map((token, index) =>
     readJws(
@@ -130,6 +183,11 @@ function readChain(tokens: readonly string[], identities: readonly string[]): re
   return [root, ...rest]
 }
 
+/** The claims of an `agent-proof+jwt` that names the chain by its leaf. */
+export function toReferenceJson(presentation: Presentation, leaf: Digest): object {
+  return { '@context': CONTEXTS, ...presentation, leaf }
+}
+
 /** The claims of a `vp+jwt` over a chain of tokens, root first. */
 export function toPresentationJson(presentation: Presentation, chain: readonly string[]): object {
   const type = ['VerifiablePresentation', PRESENTATION]
@@ -143,11 +201,7 @@ export function envelope(token: string): Json {
   return { '@context': CONTEXTS[0], id: `${ENVELOPE}${token}`, type: 'EnvelopedVerifiableCredential' }
 }
 
-function openEnvelope(entry: Json, at: string): string {
-  const id = isObject(entry) ? member(entry, 'id') : undefined
-  if (typeof id !== 'string' || canonicalize(entry) !== canonicalize({ ...(envelope('') as object), id })) {
-    throw new ProcuraError('SCHEMA', { at, why: 'is not an EnvelopedVerifiableCredential' })
-  }
+function openEnvelope(id: string, at: string): string {
   if (!id.startsWith(ENVELOPE)) throw new ProcuraError('CHAIN_ENVELOPE', { at })
   return id.slice(ENVELOPE.length)
 }

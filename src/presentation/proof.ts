@@ -5,9 +5,8 @@ import { ProcuraError } from '../errors.js'
 import { openJws, readJws, signJws, type Sealed, type Signer } from '../jws/compact.js'
 import { integer, object, read, text, where } from '../shape.js'
 import type { UnixSeconds } from '../time.js'
+import { MAX_PROOF } from './presentation.js'
 
-/** Largest proof, in characters. */
-export const MAX_PROOF = 4 * 1024
 /** Seconds a proof or presentation lives when nothing else is said. */
 export const LIFETIME = 60
 
@@ -73,6 +72,6 @@ export function openProof(sealed: Sealed, key: PublicKey): Proof {
 export function requireBound(signed: Proof['request'], received: HttpRequest): void {
   const { method, url } = received
   if (signed.htm !== method) throw new ProcuraError('REQUEST_METHOD', { signed: signed.htm, received: method })
-  if (signed.htu !== url) throw new ProcuraError('REQUEST_URL', { received: url })
+  if (signed.htu !== url) throw new ProcuraError('REQUEST_URL', {})
   if ((signed.bodyDigest ?? null) !== received.bodyDigest) throw new ProcuraError('REQUEST_BODY', {})
 }

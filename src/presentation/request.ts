@@ -2,7 +2,7 @@ import { isResource } from '../authority/resource.js'
 import type { Call } from '../authority/grant.js'
 import { s256 } from '../encoding.js'
 import { ProcuraError } from '../errors.js'
-import { canonicalize, type JsonObject } from '../json.js'
+import { canonicalize, isObject, requireShallow, type JsonObject } from '../json.js'
 import type { SignedRequest } from './presentation.js'
 import { requireBound, type HttpRequest } from './proof.js'
 
@@ -15,6 +15,9 @@ export interface ReceivedRequest extends HttpRequest {
   /** the `Agent-Approval` that came along, if any */
   readonly approval?: string
 }
+
+/** Deepest nesting of parameters that is digested. */
+const MAX_PARAMS_DEPTH = 64
 
 /** base64url SHA-256 of a raw body, or `null` for none. */
 export function bodyDigest(body: Uint8Array | string | null | undefined): string | null {
@@ -43,6 +46,8 @@ export function requireRequest(signed: SignedRequest, received: ReceivedRequest,
       received: `${action} ${resource}`,
     })
   }
+  if (!isObject(params)) throw new ProcuraError('REQUEST_PARAMS', {})
+  requireShallow(params, 'params', MAX_PARAMS_DEPTH)
   if (signed.paramsDigest !== paramsDigest(params)) throw new ProcuraError('REQUEST_PARAMS', {})
   if (purposes.some(purpose => purpose !== signed.purpose)) throw new ProcuraError('REQUEST_PURPOSE', {})
   return { action, resource, params }

@@ -71,7 +71,7 @@ export function readStatus(
 function requireType(entry: JsonObject): void {
   const wrong = (why: string): ProcuraError => new ProcuraError('STATUS_TYPE', { why })
   if (member(entry, 'type') !== 'BitstringStatusListEntry') throw wrong('type is not BitstringStatusListEntry')
-  if ((member(entry, 'statusSize') ?? 1) !== 1) throw wrong('statusSize is not 1')
+  if (Object.hasOwn(entry, 'statusSize') && member(entry, 'statusSize') !== 1) throw wrong('statusSize is not 1')
   const foreign = Object.keys(entry).find(name => !MEMBERS.includes(name))
   if (foreign !== undefined) throw wrong(`member ${foreign.slice(0, 80)} is not understood`)
 }

@@ -1,10 +1,10 @@
 import type { Grant } from '../authority/grant.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
-import type { Root } from '../policy/policy.js'
+import type { Policy, Root } from '../policy/policy.js'
 import type { Keys, Use } from '../ports.js'
 import { openApproval, readApproval, type ApprovalRequest } from '../presentation/approval.js'
 import type { UnixSeconds } from '../time.js'
-import { useOf } from './checks.js'
+import { findKey, useOf } from './checks.js'
 
 /**
  * If any grant that allows the call wants each call approved, an approver of the policy approved exactly this one:
@@ -19,6 +19,7 @@ export async function requireApproved(
   token: string | undefined,
   due: ApprovalRequest,
   { approvers }: Root,
+  policy: Policy,
   keys: Keys,
   now: UnixSeconds,
 ): Promise<readonly Use[]> {
@@ -27,7 +28,7 @@ export async function requireApproved(
   try {
     const sealed = readApproval(token)
     if (!approvers.includes(sealed.signer)) throw invalid(`${sealed.signer} is no approver here`)
-    const key = await keys.find(sealed.kid, 'assertionMethod')
+    const key = await findKey(sealed, policy, keys)
     if (key === null) throw invalid(`${sealed.kid} is not listed under assertionMethod`)
     return [useOf(openApproval(sealed, key, due, now), key)]
   } catch (error) {

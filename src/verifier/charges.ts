@@ -12,8 +12,16 @@ import type { UnixSeconds } from '../time.js'
  *
  * @throws RATE_LIMITED, BUDGET_EXHAUSTED, LEDGER_UNAVAILABLE
  */
-export async function chargeAll(root: Root, chain: Chain, call: Call, now: UnixSeconds, ledger: Ledger): Promise<void> {
-  const throttles: Throttle[] = root.rate === null ? [] : [{ account: `root ${root.issuer}`, ...root.rate }]
+export async function chargeAll(
+  self: string,
+  root: Root,
+  chain: Chain,
+  call: Call,
+  now: UnixSeconds,
+  ledger: Ledger,
+): Promise<void> {
+  const throttles: Throttle[] =
+    root.rate === null ? [] : [{ account: `root ${root.issuer} at ${self} per ${root.rate.per}`, ...root.rate }]
   const charges: Charge[] = []
   for (const { digest, claims, validUntil } of chain) {
     const { rate, budgets = [] } = claims.authority

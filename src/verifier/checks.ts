@@ -5,9 +5,32 @@ import type { PublicKey } from '../ed25519.js'
 import { ProcuraError } from '../errors.js'
 import type { Sealed } from '../jws/compact.js'
 import type { Policy, Root } from '../policy/policy.js'
-import type { Keys, Nonces, Replay, Use } from '../ports.js'
-import type { Presentation, SignedRequest } from '../presentation/presentation.js'
+import type { Chains, Keys, Nonces, Replay, Use } from '../ports.js'
+import {
+  readPresentation,
+  readReference,
+  readTokens,
+  type Presentation,
+  type SealedPresentation,
+  type SignedRequest,
+} from '../presentation/presentation.js'
 import { SKEW } from '../time.js'
+
+/** What a caller shows: a `vp+jwt`, or an `agent-proof+jwt` that names a chain uploaded before. */
+export type Shown = string | { readonly proof: string }
+
+/**
+ * The frame of what is shown, and the chain it carries or names: steps 1 to 5.
+ *
+ * @throws the codes of steps 1–4, CHAIN_UNKNOWN
+ */
+export async function readShown(shown: Shown, { maxChain }: Policy, chains: Chains): Promise<SealedPresentation> {
+  if (typeof shown === 'string') return readPresentation(shown, maxChain)
+  const { sealed, leaf } = readReference(shown.proof)
+  const tokens = await chains.find(leaf)
+  if (tokens === null) throw new ProcuraError('CHAIN_UNKNOWN', { leaf })
+  return { sealed, credentials: readTokens(tokens, maxChain) }
+}
 
 /** The policy's root that the chain claims to start from: step 6, before any network access. @throws ROOT_UNTRUSTED */
 export function requireTrustedRoot({ signer }: Sealed, policy: Policy): Root {
@@ -21,10 +44,16 @@ export function requireTrustedRoot({ signer }: Sealed, policy: Policy): Root {
  *
  * @throws DID_RESOLUTION, DID_METHOD, DID_FORBIDDEN_HOST, KEY_NOT_AUTHORIZED, KEY_WEAK
  */
-export async function requireRootKey({ kid }: Sealed, root: Root, keys: Keys): Promise<PublicKey> {
-  const key = root.keys === null ? await keys.find(kid, 'assertionMethod') : (root.keys.get(kid) ?? null)
-  if (key === null) throw new ProcuraError('KEY_NOT_AUTHORIZED', { kid, purpose: 'assertionMethod' })
+export async function requireRootKey(sealed: Sealed, policy: Policy, keys: Keys): Promise<PublicKey> {
+  const key = await findKey(sealed, policy, keys)
+  if (key === null) throw new ProcuraError('KEY_NOT_AUTHORIZED', { kid: sealed.kid, purpose: 'assertionMethod' })
   return key
+}
+
+/** The key that signed a root, a list or an approval: of a root with keys in the policy, from there alone. */
+export async function findKey({ kid, signer }: Sealed, { roots }: Policy, keys: Keys): Promise<PublicKey | null> {
+  const stated = roots.get(signer)?.keys ?? null
+  return stated === null ? keys.find(kid, 'assertionMethod') : (stated.get(kid) ?? null)
 }
 
 /** The presentation and every link are meant for this verifier: step 12. @throws PRESENTATION_AUDIENCE */

@@ -1,7 +1,7 @@
 import type { Chain, Progress } from '../delegation/chain.js'
 import { nearest } from '../delegation/narrowing.js'
 import type { Did } from '../did/did.js'
-import type { Digest } from '../encoding.js'
+import { s256, type Digest } from '../encoding.js'
 import type { Code, Kind, ProcuraError } from '../errors.js'
 import type { JsonObject } from '../json.js'
 import type { Policy } from '../policy/policy.js'
@@ -22,6 +22,8 @@ export interface Evidence {
   readonly onBehalfOf: string | null
   /** subjects, root → leaf */
   readonly path: readonly Did[]
+  /** names in the path whose keys nobody vouched for: did:web under `subjectKeyBinding: "cnf"` */
+  readonly unproved: readonly Did[]
   /** the same as RFC 8693 §4.1 nests it: the actor, and before it those who acted for the one before */
   readonly act: Actor | null
   /** credentials, root → leaf */
@@ -87,6 +89,7 @@ export function evidence(known: Known, policy: Policy): Evidence {
     root: chain[0]?.issuer ?? null,
     onBehalfOf: nearest(authorities, 'onBehalfOf') ?? null,
     path,
+    unproved: chain.filter(link => !link.proved).map(link => link.subject),
     act: path.reduce<Actor | null>((act, sub) => (act === null ? { sub } : { sub, act }), null),
     digests: chain.map(link => link.digest),
     purpose: nearest(authorities, 'purpose')?.s256 ?? null,
@@ -103,9 +106,12 @@ export function refusal(error: ProcuraError, known: Known, policy: Policy): Deci
   return { ...evidence(known, policy), allow: false, code, kind, detail, link, approval, disclose }
 }
 
-/** A decision for the log: digests of parameters, never their values, and no token. */
+/** A decision for the log: digests of parameters and query, never their values, and no token. */
 export function recordOf(decision: Decision, { method, url, action, resource, params }: ReceivedRequest): object {
-  return { ...decision, method, url, action, resource, paramsDigest: digestOfParams(params) }
+  const { approval: _display, ...rest } = { approval: null, ...decision }
+  const [path = '', query] = url.split('?', 2)
+  const asked = { method, url: path, ...(query === undefined ? {} : { queryDigest: s256(query) }), action, resource }
+  return { ...rest, ...asked, paramsDigest: digestOfParams(params) }
 }
 
 /** `null` where the server's own parameters have no canonical form: the refusal says so already. */

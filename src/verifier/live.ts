@@ -1,6 +1,7 @@
 import type { Call } from '../authority/grant.js'
 import { nearest } from '../delegation/narrowing.js'
 import type { Chain, Progress } from '../delegation/chain.js'
+import type { Did } from '../did/did.js'
 import type { PublicKey } from '../ed25519.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import type { Sealed, Verified } from '../jws/compact.js'
@@ -17,6 +18,7 @@ import {
   type StatusList,
 } from '../status/list.js'
 import { SKEW, type UnixSeconds } from '../time.js'
+import { findKey } from './checks.js'
 
 /** What liveness is asked of. */
 export interface LivePorts {
@@ -56,7 +58,7 @@ export async function requireLive(
         'statusIssuers',
       ) ?? []
     for (const entry of readStatus(status, validUntil - validFrom, inForce)) {
-      oldest = Math.max(oldest ?? 0, await requireUnrevoked(entry, maxAge, now, ports))
+      oldest = Math.max(oldest ?? 0, await requireUnrevoked(entry, maxAge, policy, now, ports))
     }
   }
   progress.link = null
@@ -67,36 +69,37 @@ export async function requireLive(
 async function requireUnrevoked(
   entry: StatusEntry,
   maxAge: number,
+  policy: Policy,
   now: UnixSeconds,
   { keys, statusLists, listVersions }: LivePorts,
 ): Promise<number> {
   const { snapshot, age } = await statusLists.read(entry.url, maxAge)
   const sealed = readList(snapshot.token, entry)
-  const list = openOnce(snapshot, sealed, await listKey(sealed, entry.url, keys), entry.url)
+  const list = openOnce(snapshot, sealed, await listKey(sealed, entry.url, policy, keys), entry.url)
   requireValidList(list, now, SKEW)
   requireFreshList(list, age, maxAge, now)
   requirePurpose(list, entry)
-  await requireRisen(list, listVersions)
+  await requireRisen(sealed.signer, list, listVersions)
   requireUnset(list, entry)
   return age
 }
 
 /** The list states a version, and none higher was ever seen. */
-async function requireRisen({ url, version }: StatusList, versions: ListVersions): Promise<void> {
+async function requireRisen(issuer: Did, { url, version }: StatusList, versions: ListVersions): Promise<void> {
   if (version === null) throw new ProcuraError('STATUS_ROLLBACK', { list: url, version: 'none', seen: 'unknown' })
-  const seen = await versions.raise(url, version)
+  const seen = await versions.raise(issuer, url, version)
   if (version < seen) throw new ProcuraError('STATUS_ROLLBACK', { list: url, version, seen })
 }
 
-async function listKey({ kid }: Sealed, list: string, keys: Keys): Promise<PublicKey> {
+async function listKey(sealed: Sealed, list: string, policy: Policy, keys: Keys): Promise<PublicKey> {
   try {
-    const key = await keys.find(kid, 'assertionMethod')
+    const key = await findKey(sealed, policy, keys)
     if (key !== null) return key
   } catch (error) {
     if (!isProcuraError(error)) throw error
     throw new ProcuraError('STATUS_SIGNATURE', { list, why: error.message }, { cause: error })
   }
-  throw new ProcuraError('STATUS_SIGNATURE', { list, why: `${kid} is not listed under assertionMethod` })
+  throw new ProcuraError('STATUS_SIGNATURE', { list, why: `${sealed.kid} is not listed under assertionMethod` })
 }
 
 interface Opened {

@@ -1,6 +1,6 @@
 import { requireAllowed, type Call } from '../authority/grant.js'
 import { MAX_CREDENTIAL, toCredentialJson } from '../credential/credential.js'
-import { DELEGATION, leafOf, openChain, requireInTime, type Chain } from '../delegation/chain.js'
+import { DELEGATION, leafOf, openOwnChain, requireInTime, type Chain } from '../delegation/chain.js'
 import { nearest } from '../delegation/narrowing.js'
 import { storedChain, toStored } from '../delegation/stored.js'
 import { methodOf, type Did } from '../did/did.js'
@@ -11,7 +11,7 @@ import type { JsonObject } from '../json.js'
 import { readJws, signJws, type Sealed } from '../jws/compact.js'
 import type { KeyHolder } from '../ports.js'
 import { signApproval } from '../presentation/approval.js'
-import { toPresentationJson } from '../presentation/presentation.js'
+import { toPresentationJson, toReferenceJson, type Presentation } from '../presentation/presentation.js'
 import { LIFETIME } from '../presentation/proof.js'
 import { paramsDigest } from '../presentation/request.js'
 import { MAX_UNLISTED, toStatusJson } from '../status/entry.js'
@@ -32,7 +32,7 @@ export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: Walle
 
   /** Opens a chain whose root verifies under the key; nothing is looked up. */
   async function open(chain: readonly string[], rootKey: PublicKey): Promise<OpenHeld> {
-    const links = await openChain(sealedOf(chain), rootKey, { maxTtl: Infinity, binding: 'cnf', keys: ports.keys })
+    const links = await openOwnChain(sealedOf(chain), rootKey, ports.keys)
     const { digest, id, subject, validUntil, claims } = leafOf(links)
     return { chain, links, rootKey, digest, id, subject, validUntil, authority: claims.authority }
   }
@@ -148,57 +148,60 @@ export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: Walle
 
     approve: (required, method) => signApproval(holder, required, method, ids.token(), clock.now()),
 
-    present(request) {
-      return firstOf(one => {
-        const call: Call = {
-          action: request.action,
-          resource: request.resource as Call['resource'],
-          params: request.params,
-        }
-        requireInTime(one.links, clock.now())
-        for (const { claims } of one.links) {
-          const { audience, grants } = claims.authority
-          if (!audience.includes(request.audience)) {
-            throw new ProcuraError('PRESENTATION_AUDIENCE', { at: 'audience', self: request.audience })
-          }
-          requireAllowed(grants, call)
-        }
-        return signPresentation(one, request)
-      })
-    },
+    present: request =>
+      allowing(request, one => signJws(toPresentationJson(bind(one, request), one.chain), 'vp+jwt', holder)),
+
+    prove: request =>
+      allowing(request, async one => {
+        const { digest: leaf } = leafOf(one.links)
+        const proof = await signJws(toReferenceJson(bind(one, request), leaf), 'agent-proof+jwt', holder)
+        return { proof, chain: one.chain, leaf }
+      }),
   }
 
-  function signPresentation(one: OpenHeld, request: PresentRequest): Promise<string> {
+  /** Uses the first chain held that allows the call. */
+  function allowing<T>(request: PresentRequest, use: (one: OpenHeld) => Promise<T>): Promise<T> {
+    const { action, params, audience } = request
+    const call: Call = { action, resource: request.resource as Call['resource'], params }
+    return firstOf(one => {
+      requireInTime(one.links, clock.now())
+      for (const { claims } of one.links) {
+        if (!claims.authority.audience.includes(audience)) {
+          throw new ProcuraError('PRESENTATION_AUDIENCE', { at: 'audience', self: audience })
+        }
+        requireAllowed(claims.authority.grants, call)
+      }
+      return use(one)
+    })
+  }
+
+  /** The claims that bind the holder to one request, now. */
+  function bind({ links }: OpenHeld, request: PresentRequest): Presentation {
     const now = clock.now()
     const { method, url, bodyDigest, action, resource, params, nonce } = request
-    const purpose =
-      request.purpose ??
-      nearest(
-        one.links.map(link => link.claims.authority),
-        'purpose',
-      )?.s256
-    const claims = toPresentationJson(
-      {
-        holder: holder.did,
-        iss: holder.did,
-        aud: request.audience,
-        iat: now,
-        exp: now + LIFETIME,
-        jti: ids.token(),
-        ...(nonce === undefined ? {} : { nonce }),
-        request: {
-          htm: method,
-          htu: url,
-          ...(bodyDigest === null ? {} : { bodyDigest }),
-          action,
-          resource,
-          paramsDigest: paramsDigest(params),
-          ...(purpose === undefined ? {} : { purpose }),
-        },
-      },
-      one.chain,
+    const stated = nearest(
+      links.map(link => link.claims.authority),
+      'purpose',
     )
-    return signJws(claims, 'vp+jwt', holder)
+    const purpose = request.purpose ?? stated?.s256
+    return {
+      holder: holder.did,
+      iss: holder.did,
+      aud: request.audience,
+      iat: now,
+      exp: now + LIFETIME,
+      jti: ids.token(),
+      ...(nonce === undefined ? {} : { nonce }),
+      request: {
+        htm: method,
+        htu: url,
+        ...(bodyDigest === null ? {} : { bodyDigest }),
+        action,
+        resource,
+        paramsDigest: paramsDigest(params),
+        ...(purpose === undefined ? {} : { purpose }),
+      },
+    }
   }
 }
 

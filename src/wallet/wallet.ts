@@ -52,6 +52,14 @@ export interface PresentRequest extends Omit<ReceivedRequest, 'approval'> {
   readonly nonce?: string
 }
 
+/** A proof, and the chain it names. */
+export interface Proven {
+  readonly proof: string
+  /** tokens root → leaf, to be uploaded where the leaf is not known */
+  readonly chain: readonly string[]
+  readonly leaf: string
+}
+
 /** One agent: a DID, its key in the vault, and what it holds. */
 export interface Agent {
   readonly did: Did
@@ -78,6 +86,12 @@ export interface Agent {
    * @throws NOT_FOUND - nothing held; PRESENTATION_AUDIENCE, DENIED_* - what is held does not cover the call
    */
   present(request: PresentRequest): Promise<string>
+  /**
+   * The same with a proof that names the chain by its leaf: small, where the verifier was given the chain before.
+   *
+   * @throws as `present`
+   */
+  prove(request: PresentRequest): Promise<Proven>
   /**
    * Signs an approval of exactly what is displayed; show it to a person first.
    *

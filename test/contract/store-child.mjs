@@ -13,7 +13,7 @@ const issuer = `did:key:z6Mk${name}`
 const work = Array.from({ length: 40 }, async (_, n) => {
   const { list, indexes } = await store.statusRows.lease(issuer, 3)
   await store.transaction(async () => {
-    await store.credentials.findIssued('did:key:z6MkOwner', `urn:uuid:${name}-${n}`)
+    await store.credentials.findRoot('did:key:z6MkOwner', `urn:uuid:${name}-${n}`)
     await store.credentials.save({
       digest: digestOf(`head.${name}-${n}`),
       id: `urn:uuid:${name}-${n}`,

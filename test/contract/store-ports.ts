@@ -16,8 +16,12 @@ export function portsContract(backend: Backend): void {
       for (const credential of [credentialOf('root'), child]) {
         await store.credentials.save(credential)
         expect(await store.credentials.find(credential.digest)).toStrictEqual(credential)
-        expect(await store.credentials.findIssued('did:key:z6MkOwner', credential.id)).toStrictEqual(credential)
       }
+      const root = credentialOf('root')
+      expect(await store.credentials.findRoot(root.issuer, root.id)).toStrictEqual(root)
+      expect(await store.credentials.findRoot(mallory, root.id)).toBeNull()
+      // a stranger who signs a link chooses its id and its issuer's name, but is never a root
+      expect(await store.credentials.findRoot(child.issuer, child.id)).toBeNull()
     })
 
     test('index 0 of a list is an index', async () => {
@@ -27,7 +31,7 @@ export function portsContract(backend: Backend): void {
     })
 
     test('nothing is not something', async () => {
-      expect(await store.credentials.findIssued('did:key:z6MkOwner', 'urn:uuid:none')).toBeNull()
+      expect(await store.credentials.findRoot('did:key:z6MkOwner', 'urn:uuid:none')).toBeNull()
       expect(await store.credentials.find(digestOf('head.none'))).toBeNull()
     })
 
@@ -35,7 +39,7 @@ export function portsContract(backend: Backend): void {
       const credential = credentialOf('twice')
       await store.credentials.save(credential)
       await store.credentials.save({ ...credential, token: 'head.twice.other' })
-      expect(await store.credentials.findIssued('did:key:z6MkOwner', credential.id)).toStrictEqual(credential)
+      expect(await store.credentials.findRoot('did:key:z6MkOwner', credential.id)).toStrictEqual(credential)
     })
 
     test('are held until they end, the latest end first', async () => {

@@ -86,10 +86,10 @@ describe('SQLite: refusals', () => {
     await store.dataSource.query('PRAGMA max_page_count = 100000')
     const names = ['small', 'big-1', 'after']
     expect(
-      await Promise.all(names.map(name => store.credentials.findIssued('did:key:z6MkOwner', credentialOf(name).id))),
+      await Promise.all(names.map(name => store.credentials.findRoot('did:key:z6MkOwner', credentialOf(name).id))),
     ).toStrictEqual([null, null, null])
     await big(2)
-    expect(await store.credentials.findIssued('did:key:z6MkOwner', credentialOf('big-2').id)).not.toBeNull()
+    expect(await store.credentials.findRoot('did:key:z6MkOwner', credentialOf('big-2').id)).not.toBeNull()
     await store.close()
   })
 
@@ -104,7 +104,7 @@ describe('SQLite: refusals', () => {
     expect(await refusal(() => new KeyStore(store.dataSource).importKey(keyOf('two')))).toStrictEqual(
       unavailable('SQLITE_READONLY'),
     )
-    expect(await store.credentials.findIssued('did:key:z6MkOwner', credentialOf('one').id)).not.toBeNull()
+    expect(await store.credentials.findRoot('did:key:z6MkOwner', credentialOf('one').id)).not.toBeNull()
     await store.close()
   })
 
@@ -132,7 +132,7 @@ describe('SQLite: refusals', () => {
 
     const again = await openStore(place)
     for (const name of ['begun-0', 'begun-49', 'slow', 'slower']) {
-      expect(await again.credentials.findIssued('did:key:z6MkOwner', credentialOf(name).id)).not.toBeNull()
+      expect(await again.credentials.findRoot('did:key:z6MkOwner', credentialOf(name).id)).not.toBeNull()
     }
     await again.close()
   })

@@ -3,7 +3,7 @@ import { signApproval, type ApprovalRequest } from '../../src/presentation/appro
 import { bodyDigest, paramsDigest } from '../../src/presentation/request.js'
 import type { Policy } from '../../src/policy/policy.js'
 import type { VerifierPorts } from '../../src/verifier/verifier.js'
-import type { decide } from '../../src/verifier/verifier.js'
+import { createVerifier, type decide, type Decision } from '../../src/verifier/verifier.js'
 import {
   alice,
   booker,
@@ -18,6 +18,7 @@ import {
   planner,
   policyOf,
   present,
+  prove,
   REQUEST,
   SELF,
   world,
@@ -53,6 +54,52 @@ const grantsWith = (change: object) => [{ ...GRANTS[0]!, ...change }]
 
 /** Who tried what, and the answer that is due. Each line of `decide` has a row that dies when the line is removed. */
 export const ATTACKS: readonly [string, string, Attempt][] = [
+  [
+    'a link that ends while its status is looked up',
+    'TIME_EXPIRED',
+    slow(3, async () => {
+      const [root] = await goodChain()
+      return {
+        token: await present(booker, [root, await mint({ signer: planner, to: booker, parent: root, until: 4 })]),
+      }
+    }),
+  ],
+  [
+    'a presentation that ends while status is looked up',
+    'PRESENTATION_EXPIRED',
+    slow(3, async () => ({
+      token: await present(booker, await goodChain(), { claims: { iat: NOW - 80, exp: NOW - 26 } }),
+    })),
+  ],
+  [
+    'an expired presentation of another request: time is judged first',
+    'PRESENTATION_EXPIRED',
+    once(async () => ({
+      token: await present(booker, await goodChain(), { claims: { iat: NOW - 200, exp: NOW - 100 } }),
+      request: { method: 'DELETE' },
+    })),
+  ],
+  [
+    'an ended link of another request: time is judged first',
+    'TIME_EXPIRED',
+    once(async () => {
+      const [root] = await goodChain()
+      const link = await mint({ signer: planner, to: booker, parent: root, until: 0 })
+      return { token: await present(booker, [root, link]), request: { method: 'DELETE' } }
+    }),
+  ],
+  ['a chain uploaded before, named by its leaf', 'allow', byReference({})],
+  ['a chain that was never uploaded', 'CHAIN_UNKNOWN', byReference({ upload: false })],
+  ["mallory names booker's leaf", 'SIGNATURE_INVALID', byReference({ holder: mallory })],
+  ['the same proof twice', 'PRESENTATION_REPLAYED', byReference({ times: 2 })],
+  ['a chain whose root was revoked after its upload', 'STATUS_REVOKED', byReference({ revoked: true })],
+  [
+    'every decision has a name',
+    '0192f5c2-0000-4000-8000-000000000000',
+    async decider => (await decider('garbage', REQUEST, policyOf(), await world())).decisionId,
+  ],
+  ['a clock that tells no time', 'INTERNAL', once(() => Promise.resolve({ ports: { clock: { now: () => NaN } } }))],
+  ['parameters that are no object', 'REQUEST_PARAMS', once(() => Promise.resolve({ request: { params: 5 as never } }))],
   [
     "booker presents planner's delegation",
     'allow',
@@ -457,6 +504,43 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
     ),
   ],
 ]
+
+function codeOf(decision: Decision): string {
+  return decision.allow ? 'allow' : decision.code
+}
+
+/** Uploads booker's chain, then names it by its leaf. */
+function byReference({ upload = true, holder = booker, times = 1, revoked = false }): Attempt {
+  return async decider => {
+    const root = await mint({ signer: owner, to: planner, until: 3600, index: 9001 })
+    const link = await mint({ signer: planner, to: booker, parent: root })
+    const before = await world()
+    const verifier = createVerifier(policyOf(), before)
+    if (upload) await verifier.keepChain([root.token, link.token])
+    const ports = revoked ? { ...(await world({ list: await listToken([9001], 43) })), chains: before.chains } : before
+    const proof = await prove(holder, link.digest)
+    let answer = 'nothing asked'
+    for (let time = 0; time < times; time += 1) answer = codeOf(await decider({ proof }, REQUEST, policyOf(), ports))
+    return answer
+  }
+}
+
+/** The clock moves on by `seconds` while the status list is fetched. */
+function slow(seconds: number, prepare: () => Promise<{ readonly token: string }>): Attempt {
+  return async decider => {
+    let now = NOW
+    const ports = await world()
+    const statusLists: VerifierPorts['statusLists'] = {
+      read: (url, maxAge) => {
+        now += seconds
+        return ports.statusLists.read(url, maxAge)
+      },
+    }
+    const { token } = await prepare()
+    const decision = await decider(token, REQUEST, policyOf(), { ...ports, statusLists, clock: { now: () => now } })
+    return decision.allow ? 'allow' : decision.code
+  }
+}
 
 /** Calls a perCall grant with an approval of `approver`; `change` and `at` bend it; `calls` use the same one again. */
 function approvedBy(approver: typeof alice, change: Partial<ApprovalRequest>, at = NOW, calls = 1): Attempt {

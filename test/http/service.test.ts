@@ -299,6 +299,34 @@ describe('revocation', () => {
     expect((await ask()).body['allow']).toBe(true)
   })
 
+  test("nobody revokes a root by signing under the service's name", async () => {
+    const wallet = await home.wallet()
+    const [mallory, victim] = [
+      await wallet.createAgent({ name: 'mallory2' }),
+      await wallet.createAgent({ name: 'victim' }),
+    ]
+    const grants = AUTHORITY.grants
+    const grantTo = (did: typeof alice.did) => home.issuer.grant({ to: did, ttl: 3600, authority: AUTHORITY })
+    const own = await mallory.receive((await grantTo(mallory.did)).credential)
+    const victims = await victim.receive((await grantTo(victim.did)).credential)
+    const puppet = party('puppet', home.service.did)
+    const named = await mallory.delegate({ to: puppet.did, key: puppet.publicKey, grants, more: 1, ttl: 300 })
+    const { credentialStatus } = JSON.parse(
+      Buffer.from(victims.chain[0]!.split('.')[1]!, 'base64url').toString(),
+    ) as JsonObject
+    const { delegateWith } = await import('./rogue.js')
+    const model = JSON.parse(Buffer.from(named.chain[1]!.split('.')[1]!, 'base64url').toString()) as JsonObject
+    const agent = { did: puppet.did, holder: { ...puppet, alias: 'puppet' } } as unknown as WalletAgent
+    const chain = await delegateWith(agent, named, booker, { ...model, credentialStatus: credentialStatus! })
+    for (const caller of [mallory.holder, booker.holder]) {
+      expect(await postProved(caller, '/v1/revocations', { chain })).toMatchObject({
+        body: { code: expect.stringMatching(/KEY_BINDING|CALLER_FORBIDDEN/) as string },
+      })
+    }
+    expect((await ask(victim)).body['allow']).toBe(true)
+    expect(own.subject).toBe(mallory.did)
+  })
+
   test('one bit ends the subtree, twice is the same as once, and others go on', async () => {
     const wallet = await home.wallet()
     const other = await wallet.createAgent({ name: 'other' })

@@ -1,5 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { memoryLedger, memoryNonces, memoryReplay, memoryVersions } from '../../src/adapters/state/memory.js'
+import {
+  memoryChains,
+  memoryLedger,
+  memoryNonces,
+  memoryReplay,
+  memoryVersions,
+} from '../../src/adapters/state/memory.js'
 import { VcJoseProvider } from '../../src/adapters/veramo/provider.js'
 import { toAuthorityJson, type Authority } from '../../src/authority/authority.js'
 import { CONTEXTS, toCredentialJson, type CredentialDraft } from '../../src/credential/credential.js'
@@ -185,6 +191,7 @@ export function world({ policy = {}, revoked = [], listAge = 0, clock = () => NO
     },
     listVersions: memoryVersions(),
     revocations: { revoked: () => Promise.resolve(null) },
+    chains: memoryChains({ now: () => NOW }),
     nonces,
     replay: startedEarlier(),
     ledger: memoryLedger(),

@@ -22,11 +22,11 @@ export async function fileAudit(path: string): Promise<FileAudit> {
   })
   let last: Promise<unknown> = Promise.resolve()
   return {
-    record(entry) {
+    async record(entry) {
       const line = `${JSON.stringify(entry)}\n`
       const written = last.then(() => attempt(path, () => append(file, line)))
       last = written.catch(() => undefined)
-      return written
+      await written
     },
     async close() {
       await last

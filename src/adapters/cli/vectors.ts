@@ -91,20 +91,25 @@ export async function runVectors(file: Json, runner: VectorRunner, at: string): 
   return { passed: cases.length - misses.length, misses }
 }
 
+/** The files name lists by URL alone. */
+const ANY_ISSUER = 'did:example:any'
+
 /** Decides one case; answers `allow` or the code. */
 async function run(given: JsonObject, runner: VectorRunner): Promise<string> {
   const stores = runner.stores()
   for (const [url, version] of Object.entries(objectAt(given, 'seenVersions'))) {
-    await stores.listVersions.raise(url, Number(version))
+    await stores.listVersions.raise(ANY_ISSUER, url, Number(version))
   }
   const revoked = new Set((given['revokedDigests'] ?? []) as readonly string[])
   const ports: VerifierPorts = {
     ...stores,
+    listVersions: { raise: (_, url, version) => stores.listVersions.raise(ANY_ISSUER, url, version) },
     ids: runner.ids,
     clock: { now: () => Number(given['now']) },
     keys: keysOf(objectAt(given, 'didKeys')),
     statusLists: listsOf(objectAt(given, 'statusLists')),
     revocations: { revoked: digests => Promise.resolve(digests.find(digest => revoked.has(digest)) ?? null) },
+    chains: { keep: () => Promise.resolve(), find: () => Promise.resolve(null) },
     nonces: { issue: () => Promise.resolve('none'), consume: () => Promise.resolve(false) },
     replay: { consume: () => Promise.resolve(true) },
     audit: { record: () => Promise.resolve() },

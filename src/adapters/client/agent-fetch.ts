@@ -1,7 +1,7 @@
 import { ProcuraError } from '../../errors.js'
 import type { JsonObject } from '../../json.js'
 import { bodyDigest } from '../../presentation/request.js'
-import type { Agent } from '../../wallet/wallet.js'
+import type { Agent, PresentRequest } from '../../wallet/wallet.js'
 import { exchange, type Reach } from './http.js'
 
 /** What the agent wants the server to do; the server derives the same on its own. */
@@ -34,32 +34,67 @@ export type AgentFetch = (url: string, request: AgentRequest) => Promise<Respons
  *   SERVICE_UNAVAILABLE - no answer
  */
 export function agentFetch(agent: Agent, reach: Reach): AgentFetch {
+  /** origins that took no chain: there, presentations go whole */
+  const whole = new Set<string>()
   return async (address, { method = 'GET', headers = {}, body, authority, approval, signal }) => {
     const url = new URL(address)
     if (url.protocol !== 'https:' || url.hash !== '') throw new ProcuraError('RESOURCE_SYNTAX', { at: 'url' })
     const bytes = toBytes(body)
-    const attempt = async (nonce?: string): Promise<Response> => {
-      const token = await agent.present({
-        method,
-        url: url.href,
-        bodyDigest: bodyDigest(bytes),
-        audience: url.origin,
-        action: authority.action,
-        resource: authority.resource ?? url.origin + (url.pathname === '/' ? '' : url.pathname),
-        params: authority.params,
-        ...(nonce === undefined ? {} : { nonce }),
-      })
-      const json: Record<string, string> = isJson(body) ? { 'content-type': 'application/json' } : {}
-      const approved: Record<string, string> = approval === undefined ? {} : { 'agent-approval': approval }
-      const all = { ...json, ...headers, ...approved, 'agent-presentation': token }
-      return exchange(url, { method, headers: all, body: bytes, signal }, reach)
+    const json: Record<string, string> = isJson(body) ? { 'content-type': 'application/json' } : {}
+    const approved: Record<string, string> = approval === undefined ? {} : { 'agent-approval': approval }
+    const due: PresentRequest = {
+      method,
+      url: url.href,
+      bodyDigest: bodyDigest(bytes),
+      audience: url.origin,
+      action: authority.action,
+      resource: authority.resource ?? url.origin + (url.pathname === '/' ? '' : url.pathname),
+      params: authority.params,
     }
-    const response = await attempt()
-    const nonce = /^Agent-Proof nonce="([A-Za-z0-9_-]{1,128})"$/.exec(
-      response.headers.get('www-authenticate') ?? '',
-    )?.[1]
-    return response.status === 401 && nonce !== undefined ? attempt(nonce) : response
+    const send = (shown: Record<string, string>): Promise<Response> =>
+      exchange(url, { method, headers: { ...json, ...headers, ...approved, ...shown }, body: bytes, signal }, reach)
+    /** By reference; a server that does not know the chain is given it once. */
+    const byReference = async (request: PresentRequest): Promise<Response> => {
+      const { proof, chain, leaf } = await agent.prove(request)
+      const response = await send({ 'agent-proof': proof })
+      const answer = await settle(response)
+      if (!answer.isUnknown) return answer.response
+      const upload = new URL(`${CHAINS_PATH}${leaf}`, url.origin)
+      const asked = { 'content-type': 'application/json' }
+      const tokens = Buffer.from(JSON.stringify(chain))
+      const kept = await exchange(upload, { method: 'PUT', headers: asked, body: tokens, signal }, reach)
+      await kept.arrayBuffer()
+      if (kept.ok) return send({ 'agent-proof': (await agent.prove(request)).proof })
+      whole.add(url.origin)
+      return send({ 'agent-presentation': await agent.present(request) })
+    }
+
+    const attempt = async (request: PresentRequest): Promise<Response> => {
+      const token = await agent.present(request)
+      return token.length > MAX_INLINE && !whole.has(url.origin)
+        ? byReference(request)
+        : send({ 'agent-presentation': token })
+    }
+    const response = await attempt(due)
+    const nonce = NONCE.exec(response.headers.get('www-authenticate') ?? '')?.[1]
+    if (response.status !== 401 || nonce === undefined) return response
+    await response.arrayBuffer()
+    return attempt({ ...due, nonce })
   }
+}
+
+/** Characters of a presentation that still travel in a header (profile §5.2). */
+const MAX_INLINE = 6144
+const NONCE = /^Agent-Proof nonce="([A-Za-z0-9_-]{1,128})"$/
+/** Where a resource server takes chains. */
+const CHAINS_PATH = '/.well-known/procura/chains/'
+
+/** Whether a 401 asks for the chain; its body is read to know, so the answer is handed on with what was read. */
+async function settle(response: Response): Promise<{ readonly isUnknown: boolean; readonly response: Response }> {
+  if (response.status !== 401) return { isUnknown: false, response }
+  const text = await response.text()
+  const { status, headers } = response
+  return { isUnknown: text.includes('"CHAIN_UNKNOWN"'), response: new Response(text, { status, headers }) }
 }
 
 function isJson(body: unknown): boolean {

@@ -1,5 +1,3 @@
-import { Readable } from 'node:stream'
-import type { ReadableStream } from 'node:stream/web'
 import { request as send } from 'undici'
 import { ProcuraError } from '../../errors.js'
 
@@ -35,7 +33,8 @@ export async function exchange(url: URL, call: HttpCall, reach: Reach): Promise<
     })
     const empty = WITHOUT_BODY.has(statusCode)
     if (empty) await body.dump()
-    return new Response(empty ? null : (Readable.toWeb(body) as ReadableStream<Uint8Array>), {
+    // the body is given as what it iterates to: streams adapted by node:stream break when they are cancelled
+    return new Response(empty ? null : (body as unknown as ConstructorParameters<typeof Response>[0]), {
       status: statusCode,
       headers: Object.entries(headers).flatMap(([name, value]): [string, string][] =>
         (Array.isArray(value) ? value : value === undefined ? [] : [value]).map(one => [name, one]),

@@ -1,4 +1,5 @@
-import { isCode, ProcuraError, printable } from '../../errors.js'
+import { digestOf } from '../../encoding.js'
+import { isCode, isProcuraError, ProcuraError, printable } from '../../errors.js'
 import { isObject, member, parseJson, type JsonObject } from '../../json.js'
 import type { Clock, Ids, StatusLeases } from '../../ports.js'
 import { signProof } from '../../presentation/proof.js'
@@ -41,9 +42,11 @@ async function post(
   body: Uint8Array,
   headers: Record<string, string>,
   { service, reach }: ServiceOptions,
+  method: 'POST' | 'PUT' = 'POST',
 ): Promise<JsonObject> {
   const all = { ...headers, 'content-type': 'application/json', accept: 'application/json' }
-  const response = await exchange(new URL(url), { method: 'POST', headers: all, body }, reach)
+  const response = await exchange(new URL(url), { method, headers: all, body }, reach)
+  if (response.status === 204) return {}
   const answer = await readAnswer(response, service)
   if (response.ok) return answer
   const [code, detail] = [member(answer, 'code'), member(answer, 'detail')]
@@ -93,16 +96,28 @@ export function remoteVerifier(self: string, secret: string, options: ServiceOpt
       return typeof nonce === 'string' ? nonce : null
     },
 
-    async decide(presentation, request) {
+    async keepChain(tokens) {
+      const leaf = tokens.at(-1) ?? ''
+      const digest = digestOf(leaf.slice(0, leaf.lastIndexOf('.')))
+      const body = Buffer.from(JSON.stringify(tokens))
+      await post(`${options.service}/v1/chains/${digest}`, body, headers, options, 'PUT')
+      return digest
+    },
+
+    async decide(shown, request) {
       const { method, url, bodyDigest, action, resource, params } = request
       const body = Buffer.from(
         JSON.stringify({
-          presentation,
+          ...(typeof shown === 'string' ? { presentation: shown } : shown),
           ...(request.approval === undefined ? {} : { approval: request.approval }),
           request: { method, url, bodyDigest, action, resource, params },
         }),
       )
-      const answer = await post(`${options.service}/v1/verify`, body, headers, options)
+      const answer = await post(`${options.service}/v1/verify`, body, headers, options).catch((cause: unknown) => {
+        // what the service has against us is not the caller's fault, and none of its business
+        const why = isProcuraError(cause) ? cause.code : 'no answer'
+        throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why }, { cause })
+      })
       const isDecision = answer['allow'] === true || (answer['allow'] === false && isCode(answer['code']))
       if (!isDecision)
         throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why: 'its answer is no decision' })

@@ -3,7 +3,7 @@ import { isDid, type Did } from '../../did/did.js'
 import { isKeyText } from '../../ed25519.js'
 import { isS256 } from '../../encoding.js'
 import { ProcuraError } from '../../errors.js'
-import type { JsonObject } from '../../json.js'
+import { isObject, type JsonObject } from '../../json.js'
 
 const did = z.string().refine((value): value is Did => isDid(value), 'is not a DID')
 const token = z
@@ -11,24 +11,30 @@ const token = z
   .min(1)
   .max(8 * 1024)
 const chain = z.array(token).min(1).max(9)
-const json = z.record(z.string(), z.json()) as z.ZodType<JsonObject>
+/** It came out of `JSON.parse`; how deep it may be is judged where it is read. */
+const json = z.custom<JsonObject>(isObject, 'is not an object')
 
 /** Body of `POST /v1/verify`. */
-export const verifyBody = z.strictObject({
-  presentation: z
-    .string()
-    .min(1)
-    .max(64 * 1024),
-  approval: z.string().min(1).max(8192).optional(),
-  request: z.strictObject({
-    method: z.string().min(1).max(32),
-    url: z.string().min(1).max(2048),
-    bodyDigest: z.string().refine(isS256, 'is not a SHA-256').nullish(),
-    action: z.string().min(1).max(512),
-    resource: z.string().min(1).max(512),
-    params: json,
-  }),
-})
+export const verifyBody = z
+  .strictObject({
+    presentation: z.string().min(1).optional(),
+    proof: z.string().min(1).optional(),
+    approval: z.string().min(1).optional(),
+    request: z.strictObject({
+      method: z.string().min(1).max(32),
+      url: z.string().min(1).max(2048),
+      bodyDigest: z.string().refine(isS256, 'is not a SHA-256').nullish(),
+      action: z.string().min(1).max(512),
+      resource: z.string().min(1).max(512),
+      params: json,
+    }),
+  })
+  .refine(({ presentation, proof }) => (presentation === undefined) !== (proof === undefined), {
+    message: 'needs either presentation or proof',
+  })
+
+/** Body of `PUT /v1/chains/{digest}`: tokens, root first. */
+export const chainBody = chain
 
 /** Body of a request that has nothing to say. */
 export const emptyBody = z.strictObject({})

@@ -8,10 +8,7 @@ import { openProof, readProof, requireBound } from '../../presentation/proof.js'
 import { bodyDigest } from '../../presentation/request.js'
 import { SKEW } from '../../time.js'
 import type { Verifier } from '../../verifier/verifier.js'
-import { headerValues } from './guard.js'
-
-/** The header in which agents and admins prove who they are. */
-export const PROOF_HEADER = 'agent-proof'
+import { headerValues, PROOF_HEADER } from './guard.js'
 
 /** A resource server that may ask for decisions: bound to its own audience and policy. */
 export interface ResourceServer {

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type {
+  FastifyPluginAsync,
   FastifyReply,
   FastifyRequest,
   onRequestAsyncHookHandler,
@@ -7,6 +8,7 @@ import type {
   preParsingAsyncHookHandler,
 } from 'fastify'
 import type { Decision, Verifier } from '../../verifier/verifier.js'
+import { CHAINS_PATH, keepChain } from './chains.js'
 import { headerValues, judge, requirePlainPath, type Intent, type RawRequest } from './guard.js'
 import { PROBLEM, toProblem, toRefusal } from './problem.js'
 
@@ -67,6 +69,36 @@ export function requireAuthority(verifier: Verifier, options: GuardOptions): Gua
   }
 }
 
+/**
+ * Lets agents upload a chain once and name it from then on, which keeps headers small: serves
+ * `PUT /.well-known/procura/chains/{digest}`.
+ *
+ * ```ts
+ * await app.register(acceptChains(verifier))
+ * ```
+ */
+export function acceptChains(verifier: Verifier): FastifyPluginAsync {
+  return app => {
+    app.put<{ Params: { digest: string } }>(
+      `${CHAINS_PATH}:digest`,
+      { bodyLimit: MAX_UPLOAD },
+      async (request, reply) => {
+        try {
+          await keepChain(verifier, request.params.digest, request.body)
+        } catch (thrown) {
+          const problem = toProblem(toRefusal(thrown), true)
+          return reply.code(problem.status).type(PROBLEM).send(problem)
+        }
+        return reply.code(204).send()
+      },
+    )
+    return Promise.resolve()
+  }
+}
+
+/** Bytes of an uploaded chain: eight credentials and their commas. */
+const MAX_UPLOAD = 66 * 1024
+
 async function send(
   reply: FastifyReply,
   { problem, headers }: Extract<Awaited<ReturnType<typeof judge>>, { allow: false }>,
@@ -90,11 +122,18 @@ async function collect(payload: AsyncIterable<unknown>, limit: number): Promise<
   return Buffer.concat(chunks)
 }
 
+/** A guard of which only a part was put into the route would leave the body unbound. */
+function bodyOf(request: FastifyRequest): Buffer {
+  const body = bodies.get(request)
+  if (body === undefined) throw new TypeError('requireAuthority is not the whole of the route options')
+  return body
+}
+
 function toRaw(request: FastifyRequest): RawRequest {
   return {
     method: request.method,
     target: request.raw.url ?? '',
-    body: bodies.get(request) ?? null,
+    body: bodyOf(request),
     header: name => headerValues(request.raw, name),
   }
 }

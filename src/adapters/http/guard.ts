@@ -3,11 +3,13 @@ import { ProcuraError } from '../../errors.js'
 import type { JsonObject } from '../../json.js'
 import type { ApprovalRequest } from '../../presentation/approval.js'
 import { bodyDigest, type ReceivedRequest } from '../../presentation/request.js'
-import type { Decision, Verifier } from '../../verifier/verifier.js'
+import type { Decision, Shown, Verifier } from '../../verifier/verifier.js'
 import { toProblem, toRefusal, type Problem } from './problem.js'
 
 /** The header a presentation travels in. */
 export const PRESENTATION_HEADER = 'agent-presentation'
+/** The header a proof travels in that names a chain uploaded before. */
+export const PROOF_HEADER = 'agent-proof'
 /** The header an approval travels in. */
 export const APPROVAL_HEADER = 'agent-approval'
 
@@ -82,10 +84,11 @@ export async function judge(verifier: Verifier, raw: RawRequest, intent: () => I
     if (raw.header('content-encoding').length > 0) throw new ProcuraError('REQUEST_BODY', {})
     const received = toReceived(verifier.self, raw, intent())
     hint = { action: received.action, resource: received.resource, params: Object.keys(received.params) }
-    const token = atMostOne(raw, PRESENTATION_HEADER)
-    if (token === undefined) throw new ProcuraError('CALLER_UNKNOWN', { why: 'no Agent-Presentation header' })
+    const shown = shownBy(raw)
     const approval = atMostOne(raw, APPROVAL_HEADER)
-    const decision = await verifier.decide(token, { ...received, ...(approval === undefined ? {} : { approval }) })
+    const asked = { ...received, ...(approval === undefined ? {} : { approval }) }
+    const decision = await decideOrFail(verifier, shown, asked)
+    if (!('allow' in decision)) return await refuse(decision, hint, verifier)
     if (decision.allow) return { allow: true, decision }
     const problem = toProblem(decision, decision.disclose || decision.code === 'CHAIN_UNKNOWN')
     return await refuse(
@@ -98,6 +101,22 @@ export async function judge(verifier: Verifier, raw: RawRequest, intent: () => I
   }
 }
 
+/** What a verifier throws is the server's own trouble: the caller learns only its kind. */
+async function decideOrFail(verifier: Verifier, shown: Shown, received: ReceivedRequest): Promise<Decision | Problem> {
+  try {
+    return await verifier.decide(shown, received)
+  } catch (thrown) {
+    return toProblem(toRefusal(thrown), false)
+  }
+}
+
+function shownBy(raw: RawRequest): Shown {
+  const [presentation, proof] = [atMostOne(raw, PRESENTATION_HEADER), atMostOne(raw, PROOF_HEADER)]
+  if (presentation !== undefined && proof === undefined) return presentation
+  if (proof !== undefined && presentation === undefined) return { proof }
+  throw new ProcuraError('CALLER_UNKNOWN', { why: 'one of Agent-Presentation and Agent-Proof is due' })
+}
+
 function atMostOne(raw: RawRequest, name: string): string | undefined {
   const [value, ...more] = raw.header(name)
   if (more.length > 0) throw new ProcuraError('CALLER_UNKNOWN', { why: `more than one ${name} header` })
@@ -107,7 +126,8 @@ function atMostOne(raw: RawRequest, name: string): string | undefined {
 function toReceived(self: string, raw: RawRequest, { action, params, path }: Intent): ReceivedRequest {
   const own = raw.target.split('?', 1)[0] ?? '/'
   const resource = `${self}${path ?? (own === '/' ? '' : own)}`
-  if (!isResource(resource)) throw new ProcuraError('RESOURCE_SYNTAX', { at: 'request path' })
+  if (!isResource(resource) || path?.startsWith('/') === false)
+    throw new ProcuraError('RESOURCE_SYNTAX', { at: 'request path' })
   return { method: raw.method, url: `${self}${raw.target}`, bodyDigest: bodyDigest(raw.body), action, resource, params }
 }
 

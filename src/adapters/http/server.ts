@@ -8,6 +8,7 @@ import { isProcuraError, ProcuraError } from '../../errors.js'
 import type { Issuer } from '../../issuer.js'
 import type { JsonObject } from '../../json.js'
 import { allocationBody, emptyBody, grantBody, parseBody, revocationBody, verifyBody } from './bodies.js'
+import { keepChain } from './chains.js'
 import { proveCaller, proveResourceServer, type ProofPorts, type ResourceServer } from './callers.js'
 import { PROBLEM, toProblem, toRefusal } from './problem.js'
 
@@ -81,9 +82,15 @@ export function createServer(parts: ServerParts): FastifyInstance {
 
   app.post('/v1/verify', async request => {
     const { verifier } = proveResourceServer(request, parts.resourceServers)
-    const { presentation, approval, request: asked } = parseBody(verifyBody, request.body)
+    const { presentation, proof = '', approval, request: asked } = parseBody(verifyBody, request.body)
     const received = { ...asked, bodyDigest: asked.bodyDigest ?? null, ...(approval === undefined ? {} : { approval }) }
-    return verifier.decide(presentation, received)
+    return verifier.decide(presentation ?? { proof }, received)
+  })
+
+  app.put<{ Params: { digest: string } }>('/v1/chains/:digest', async (request, reply) => {
+    const { verifier } = proveResourceServer(request, parts.resourceServers)
+    await keepChain(verifier, request.params.digest, request.body)
+    return reply.code(204).send()
   })
 
   app.post('/v1/challenges', async (request, reply) => {

@@ -1,5 +1,17 @@
 import { ProcuraError } from '../../errors.js'
-import type { Charge, Clock, Ids, Ledger, ListVersions, Nonces, Replay, Revocations, Throttle } from '../../ports.js'
+import { LRUCache } from 'lru-cache'
+import type {
+  Chains,
+  Charge,
+  Clock,
+  Ids,
+  Ledger,
+  ListVersions,
+  Nonces,
+  Replay,
+  Revocations,
+  Throttle,
+} from '../../ports.js'
 import type { UnixSeconds } from '../../time.js'
 
 /** What a verifier must remember between calls. */
@@ -7,6 +19,7 @@ export interface State {
   readonly replay: Replay
   readonly ledger: Ledger
   readonly listVersions: ListVersions
+  readonly chains: Chains
   readonly nonces: Nonces
   readonly revocations: Revocations
 }
@@ -48,7 +61,7 @@ export function memoryLedger(): Ledger {
   const calls = new Map<string, number[]>()
   const exceeds = ({ account, amount, max }: Charge): boolean => (spent.get(account)?.amount ?? 0) + amount > max
   const isFull = ({ account, max, per }: Throttle, now: UnixSeconds): boolean => {
-    const recent = (calls.get(account) ?? []).filter(at => at > now - per)
+    const recent = (calls.get(account) ?? []).filter(at => at >= now - per)
     calls.set(account, recent)
     return recent.length >= max
   }
@@ -78,10 +91,28 @@ export function noLedger(): Ledger {
 export function memoryVersions(): ListVersions {
   const highest = new Map<string, number>()
   return {
-    raise(url, version) {
-      const seen = Math.max(version, highest.get(url) ?? 0)
-      highest.set(url, seen)
+    raise(issuer, url, version) {
+      const list = `${issuer} ${url}`
+      const seen = Math.max(version, highest.get(list) ?? 0)
+      highest.set(list, seen)
       return Promise.resolve(seen)
+    },
+  }
+}
+
+/** Chains kept by this process: at most `capacity`, those used last. */
+export function memoryChains(clock: Clock, capacity = 10_000): Chains {
+  const kept = new LRUCache<string, { readonly tokens: readonly string[]; readonly until: UnixSeconds }>({
+    max: capacity,
+  })
+  return {
+    keep(leaf, tokens, until) {
+      kept.set(leaf, { tokens: [...tokens], until })
+      return Promise.resolve()
+    },
+    find(leaf) {
+      const found = kept.get(leaf)
+      return Promise.resolve(found === undefined || found.until <= clock.now() ? null : found.tokens)
     },
   }
 }
@@ -118,6 +149,7 @@ export function singleProcessState(clock: Clock, ids: Ids): State {
     replay: memoryReplay(clock),
     ledger: noLedger(),
     listVersions: memoryVersions(),
+    chains: memoryChains(clock),
     nonces: memoryNonces(clock, ids),
     revocations: { revoked: () => Promise.resolve(null) },
   }

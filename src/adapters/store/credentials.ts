@@ -1,4 +1,4 @@
-import { type DataSource, MoreThan, type Repository } from 'typeorm'
+import { type DataSource, IsNull, MoreThan, type Repository } from 'typeorm'
 import type { Did } from '../../did/did.js'
 import { isDigest } from '../../encoding.js'
 import type { Credentials, StoredCredential } from '../../ports.js'
@@ -28,9 +28,12 @@ export class CredentialRows implements Credentials {
     return row === null ? null : toCredential(row)
   }
 
-  /** By `id`, among those of one issuer; of several, the one that ends last. */
-  async findIssued(issuer: Did, id: string): Promise<StoredCredential | null> {
-    const row = await this.#rows.findOne({ where: { issuer, id }, order: { validUntil: 'DESC', digest: 'ASC' } })
+  /** By `id`, among the roots of one issuer; of several, the one that ends last. */
+  async findRoot(issuer: Did, id: string): Promise<StoredCredential | null> {
+    const row = await this.#rows.findOne({
+      where: { issuer, id, parent: IsNull() },
+      order: { validUntil: 'DESC', digest: 'ASC' },
+    })
     return row === null ? null : toCredential(row)
   }
 

@@ -61,8 +61,26 @@ export const NonceTable = table<NonceRow>({
   indices: [{ name: 'verifier_nonce_until', columns: ['until'] }],
 })
 
+/** A row of `verifier_chain`: a chain that was uploaded once. */
+export interface ChainRow {
+  readonly leaf: string
+  /** JSON array, root first */
+  readonly tokens: string
+  /** when its first link ends, and the row may go */
+  readonly until: UnixSeconds
+}
+
+/** Chains by reference. */
+export const ChainTable = table<ChainRow>({
+  name: 'VerifierChain',
+  tableName: 'verifier_chain',
+  columns: { leaf: { ...text, primary: true }, tokens: text, until: whole },
+  indices: [{ name: 'verifier_chain_until', columns: ['until'] }],
+})
+
 /** A row of `list_version`: the highest version of a list ever seen. */
 export interface VersionRow {
+  readonly issuer: string
   readonly url: string
   readonly version: number
 }
@@ -71,8 +89,8 @@ export interface VersionRow {
 export const VersionTable = table<VersionRow>({
   name: 'ListVersion',
   tableName: 'list_version',
-  columns: { url: { ...text, primary: true }, version: whole },
+  columns: { issuer: { ...text, primary: true }, url: { ...text, primary: true }, version: whole },
 })
 
 /** All tables of a verifier's state. */
-export const STATE_ENTITIES = [UsedTable, SpendingTable, CallTable, NonceTable, VersionTable] as const
+export const STATE_ENTITIES = [UsedTable, SpendingTable, CallTable, ChainTable, NonceTable, VersionTable] as const

@@ -1,6 +1,13 @@
 import { type MigrationInterface, type QueryRunner, Table } from 'typeorm'
 
-const TABLES = ['verifier_used', 'verifier_spending', 'verifier_call', 'verifier_nonce', 'list_version']
+const TABLES = [
+  'verifier_used',
+  'verifier_spending',
+  'verifier_call',
+  'verifier_chain',
+  'verifier_nonce',
+  'list_version',
+]
 
 /** Makes the tables of a verifier's state. */
 export class CreateVerifierState1793000000002 implements MigrationInterface {
@@ -43,6 +50,17 @@ export class CreateVerifierState1793000000002 implements MigrationInterface {
     )
     await runner.createTable(
       new Table({
+        name: 'verifier_chain',
+        columns: [
+          { name: 'leaf', ...text, isPrimary: true },
+          { name: 'tokens', ...text },
+          { name: 'until', ...whole },
+        ],
+        indices: [{ name: 'verifier_chain_until', columnNames: ['until'] }],
+      }),
+    )
+    await runner.createTable(
+      new Table({
         name: 'verifier_nonce',
         columns: [
           { name: 'nonce', ...text, isPrimary: true },
@@ -55,6 +73,7 @@ export class CreateVerifierState1793000000002 implements MigrationInterface {
       new Table({
         name: 'list_version',
         columns: [
+          { name: 'issuer', ...text, isPrimary: true },
           { name: 'url', ...text, isPrimary: true },
           { name: 'version', ...whole },
         ],

@@ -1,6 +1,7 @@
 import { LessThan, MoreThan, MoreThanOrEqual, type DataSource } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
 import type {
+  Chains,
   Charge,
   Clock,
   Ids,
@@ -14,13 +15,14 @@ import type {
 } from '../../ports.js'
 import type { Database } from './database.js'
 import { deleteOne, insertMissing } from './insert.js'
-import { CallTable, NonceTable, SpendingTable, UsedTable, VersionTable } from './state-entities.js'
+import { CallTable, ChainTable, NonceTable, SpendingTable, UsedTable, VersionTable } from './state-entities.js'
 
 /** What a verifier remembers, in a database: it survives a restart, and processes may share it. */
 export interface StoredState {
   readonly replay: Replay
   readonly ledger: Ledger
   readonly listVersions: ListVersions
+  readonly chains: Chains
   readonly nonces: Nonces
   readonly revocations: Revocations
 }
@@ -36,6 +38,7 @@ export function storeState(database: Database, clock: Clock, ids: Ids): StoredSt
     replay: replayOf(database, clock),
     ledger: ledgerOf(database),
     listVersions: versionsOf(database),
+    chains: chainsOf(database.dataSource, clock),
     nonces: noncesOf(database.dataSource, clock, ids),
     revocations: { revoked: () => Promise.resolve(null) },
   }
@@ -49,7 +52,10 @@ function replayOf(database: Database, clock: Clock): Replay {
     consume: uses =>
       translate('REPLAY_UNAVAILABLE', async () => {
         sinceSweep = (sinceSweep + 1) % SWEEP_EVERY
-        if (sinceSweep === 0) await dataSource.getRepository(UsedTable).delete({ until: LessThan(clock.now()) })
+        if (sinceSweep === 0) {
+          await dataSource.getRepository(UsedTable).delete({ until: LessThan(clock.now()) })
+          await dataSource.getRepository(SpendingTable).delete({ until: LessThan(clock.now()) })
+        }
         const [only, ...more] = uses
         if (only !== undefined && more.length === 0) return use(only)
         return allOrNone(database, uses, use)
@@ -97,7 +103,7 @@ function ledgerOf(database: Database): Ledger {
   const calls = database.dataSource.getRepository(CallTable)
   const spendings = database.dataSource.getRepository(SpendingTable)
   const isFull = async ({ account, max, per }: Throttle, now: number): Promise<boolean> =>
-    (await calls.countBy({ account, at: MoreThan(now - per) })) >= max
+    (await calls.countBy({ account, at: MoreThanOrEqual(now - per) })) >= max
   const spentOn = async ({ account }: Charge): Promise<number> => (await spendings.findOneBy({ account }))?.spent ?? 0
   return {
     charge: (throttles, charges, now) =>
@@ -125,15 +131,34 @@ function ledgerOf(database: Database): Ledger {
   }
 }
 
+function chainsOf(dataSource: DataSource, clock: Clock): Chains {
+  const chains = dataSource.getRepository(ChainTable)
+  return {
+    async keep(leaf, tokens, until) {
+      await chains.delete({ until: LessThan(clock.now()) })
+      await insertMissing(dataSource, ChainTable, { leaf, tokens: JSON.stringify(tokens), until })
+    },
+    async find(leaf) {
+      const row = await chains.findOneBy({ leaf, until: MoreThan(clock.now()) })
+      return row === null ? null : (JSON.parse(row.tokens) as readonly string[])
+    },
+  }
+}
+
 function versionsOf(database: Database): ListVersions {
   const versions = database.dataSource.getRepository(VersionTable)
   return {
-    raise: (url, version) =>
-      database.transaction(async () => {
-        const seen = (await versions.findOneBy({ url }))?.version ?? -1
-        if (version > seen) await versions.upsert({ url, version }, ['url'])
-        return Math.max(version, seen)
-      }),
+    async raise(issuer, url, version) {
+      try {
+        return await database.transaction(async () => {
+          const seen = (await versions.findOneBy({ issuer, url }))?.version ?? -1
+          if (version > seen) await versions.upsert({ issuer, url, version }, ['issuer', 'url'])
+          return Math.max(version, seen)
+        })
+      } catch (cause) {
+        throw new ProcuraError('STATUS_UNAVAILABLE', { list: url, why: 'its last version cannot be read' }, { cause })
+      }
+    },
   }
 }
 

@@ -21,7 +21,7 @@ export async function requireCredential(token: string, policy: Policy, ports: Ve
   const progress: Progress = { link: null }
   const sealed = readJws(token, 'vc+jwt', MAX_CREDENTIAL, 'credential')
   const root = requireTrustedRoot(sealed, policy)
-  const key = await requireRootKey(sealed, root, ports.keys)
+  const key = await requireRootKey(sealed, policy, ports.keys)
   const chain = await openChain(
     [sealed],
     key,

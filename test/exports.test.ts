@@ -1,0 +1,87 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import ts from 'typescript'
+import { expect, test } from 'vitest'
+
+/** What others build on: a name that comes or goes shows here, and in a review. */
+const ROOT = join(import.meta.dirname, '..')
+const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { exports: Record<string, string> }
+const SUBPATHS = Object.entries(exports)
+
+test('the public names of every subpath: values', async () => {
+  const names: Record<string, string> = {}
+  for (const [subpath, file] of SUBPATHS)
+    names[subpath] = Object.keys((await import(join(ROOT, file))) as object)
+      .sort()
+      .join(' ')
+  expect(names).toMatchInlineSnapshot(`
+    {
+      ".": "ERRORS ProcuraError bodyDigest canonicalize createIssuer createVerifier createWallet decide digestOf fromDidKey isProcuraError openJws paramsDigest parsePolicy parsePublicKey readJws signJws toDidKey",
+      "./fastify": "acceptChains requireAuthority",
+      "./issuer": "OPERATOR openIssuer",
+      "./service": "openService serve",
+      "./veramo": "VcJoseProvider createVeramoAgent readAgentFile",
+      "./verifier": "createVerifier fileAudit readPolicy remoteVerifier singleProcessState sqliteState",
+      "./wallet": "openWallet",
+    }
+  `)
+})
+
+test('the public names of every subpath: types', () => {
+  const files = SUBPATHS.map(([, file]) => join(ROOT, file).replace(/\.js$/, '.d.ts'))
+  const { NodeNext } = ts.ModuleKind
+  const program = ts.createProgram(files, {
+    module: NodeNext,
+    skipLibCheck: true,
+    types: [],
+    target: ts.ScriptTarget.ES2022,
+  })
+  const checker = program.getTypeChecker()
+  const names: Record<string, string> = {}
+  for (const [index, [subpath]] of SUBPATHS.entries()) {
+    const source = program.getSourceFile(files[index]!)
+    const module = source === undefined ? undefined : checker.getSymbolAtLocation(source)
+    const all = module === undefined ? [] : checker.getExportsOfModule(module)
+    names[subpath] = all
+      .filter(symbol => !isValue(symbol, checker))
+      .map(symbol => symbol.name)
+      .sort()
+      .join(' ')
+  }
+  expect(names).toMatchInlineSnapshot(`
+    {
+      ".": "Agent Audit Authority AuthorityDraft Budget Call Chains Charge Clock Code Constraint Credentials Decision Delegation Did DidUrl Digest Evidence Facts Grant GrantJson GrantRequest Held Ids Issuer IssuerPorts Json JsonObject KeyHolder Keys Kind Ledger ListVersions Nonces Policy PublicKey Rate ReceivedRequest Relationship Replay Revocations Revoked Risk Root Scalar Sealed Signer Snapshot StatusIssuer StatusLeases StatusLists StatusPlace StatusRows StoredCredential StoredList Throttle Transactions Use Vault Verified Verifier VerifierPorts Wallet WalletPorts",
+      "./fastify": "GuardOptions Guarded",
+      "./issuer": "IssuerOptions OpenIssuer RootGrant",
+      "./service": "Service ServiceOptions",
+      "./veramo": "AgentFile Registry VcJoseOptions VeramoAgent",
+      "./verifier": "Decision RemoteOptions State Verifier VerifierOptions",
+      "./wallet": "Agent AgentFetch AgentRequest Delegation Held OpenWallet WalletAgent WalletOptions",
+    }
+  `)
+})
+
+test('importing does nothing: no output, no handle or timer left, nobody listens to signals or faults', () => {
+  const imports = SUBPATHS.map(([subpath]) => `await import(${JSON.stringify(subpath.replace(/^\./, 'procura'))})`)
+  const program = `
+    const before = process.getActiveResourcesInfo()
+    ${imports.join('\n')}
+    await new Promise(resolve => setTimeout(resolve, 50))
+    const left = process.getActiveResourcesInfo().filter(name => !['PipeWrap', ...before].includes(name))
+    const events = ['SIGINT', 'SIGTERM', 'beforeExit', 'uncaughtException', 'unhandledRejection']
+    const heard = events.filter(name => process.listenerCount(name) > 0)
+    if (left.length + heard.length > 0) throw new Error([...left, ...heard].join(' '))
+  `
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    timeout: 30_000,
+  })
+  expect({ stdout, stderr, status }).toEqual({ stdout: '', stderr: '', status: 0 })
+})
+
+function isValue(symbol: ts.Symbol, checker: ts.TypeChecker): boolean {
+  const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
+  return (target.flags & ts.SymbolFlags.Value) !== 0
+}
