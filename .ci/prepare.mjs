@@ -42,11 +42,17 @@ function build() {
 function run(command, args) {
   const clock = setInterval(() => undefined, 1000)
   const started = Date.now()
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 })
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  })
   clearInterval(clock)
   if (status === 0) return
   process.stderr.write(`${stdout}\n${stderr}\n`)
-  fail(`${command} ${args[0]} failed after ${Math.round((Date.now() - started) / 1000)} s: ${error?.message ?? `exit ${status}`}`)
+  fail(
+    `${command} ${args[0]} failed after ${Math.round((Date.now() - started) / 1000)} s: ${error?.message ?? `exit ${status}`}`,
+  )
 }
 
 /** Two scripts started at once must not install over each other. */
@@ -57,7 +63,8 @@ function oneAtATime(work) {
       mkdirSync(LOCK)
       break
     } catch {
-      if (Date.now() > until || Date.now() - age('node_modules.lock') > 900_000) rmSync(LOCK, { recursive: true, force: true })
+      if (Date.now() > until || Date.now() - age('node_modules.lock') > 900_000)
+        rmSync(LOCK, { recursive: true, force: true })
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250)
     }
   }

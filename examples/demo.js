@@ -93,7 +93,7 @@ async function story() {
   act('   A deployment needs a person each time')
   const release = { version: 7 }
   const required = await call(deploy, 'deploy:staging', `${ML}/staging/churn`, release, 'APPROVAL_REQUIRED')
-  const approval = await alice.approve(/** @type {any} */ (required).approval, 'demo')
+  const approval = await alice.approve(required.approval, 'demo')
   say('alice', 'reads what will run, and approves exactly that', 'done', 'done')
   await call(deploy, 'deploy:staging', `${ML}/staging/churn`, { version: 8 }, 'APPROVAL_INVALID', approval)
   await call(deploy, 'deploy:staging', `${ML}/staging/churn`, release, 'allowed', approval)
@@ -226,7 +226,9 @@ async function sent(who, what, expected, token, url, params) {
 
 /** @param {string} who @param {string} what @param {Response} response @param {string} url @param {string} expected */
 async function answered(who, what, response, url, expected) {
-  const body = /** @type {{ code?: string }} */ (await response.json())
+  const body = /** @type {{ code?: string, approval: import('procura/wallet').ApprovalRequest }} */ (
+    await response.json()
+  )
   const decision = stage.log.get(new URL(url).origin)
   const code = decision?.allow === true ? 'allowed' : (decision?.code ?? `status ${response.status}`)
   say(who, what, response.ok ? 'allowed' : code, expected)
@@ -240,7 +242,7 @@ async function answered(who, what, response, url, expected) {
 async function refused(who, what, expected, attempt) {
   const got = await attempt().then(
     () => 'allowed',
-    error => String(error.code),
+    (/** @type {unknown} */ error) => String(/** @type {{ code?: string }} */ (error).code),
   )
   say(who, what, got, expected)
 }

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
-export default tseslint.config(
+export default defineConfig(
   {
     basePath: fileURLToPath(new URL('..', import.meta.url)),
     ignores: ['dist/**', 'data/**', 'node_modules/**', '**/*.mjs'],

@@ -57,7 +57,7 @@ test('the public names of every subpath: types', () => {
       "./service": "Service ServiceOptions",
       "./veramo": "AgentFile Registry VcJoseOptions VeramoAgent",
       "./verifier": "Decision RemoteOptions State Verifier VerifierOptions",
-      "./wallet": "Agent AgentFetch AgentRequest Delegation Held OpenWallet WalletAgent WalletOptions",
+      "./wallet": "Agent AgentFetch AgentRequest ApprovalRequest Delegation Held OpenWallet WalletAgent WalletOptions",
     }
   `)
 })

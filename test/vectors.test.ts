@@ -35,7 +35,7 @@ describe('procura decisions', () => {
     )
     const [first] = file.cases
     const wrong = { common: file.common, cases: [{ ...first!, expect: { allow: false, code: 'TIME_EXPIRED' } }] }
-    const report = await runVectors(wrong as unknown as Json, runner, 'wrong')
+    const report = await runVectors(wrong, runner, 'wrong')
     expect(report).toEqual({ passed: 0, misses: ['chain of three: expected TIME_EXPIRED, got allow'] })
   })
 })

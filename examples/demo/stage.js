@@ -12,6 +12,7 @@ import { createVerifier, fileAudit, remoteVerifier, sqliteState } from 'procura/
 import { openWallet } from 'procura/wallet'
 
 /** @import { Verifier, Decision } from 'procura/verifier' */
+/** @typedef {{ verificationMethod: { id: import('procura').DidUrl, publicKeyJwk: { kty: 'OKP', crv: 'Ed25519', x: string } }[] }} DidDocument */
 
 export const ACME = 'https://id.acme.example'
 export const ML = 'https://ml.acme.example'
@@ -114,8 +115,8 @@ function logged(verifier, log) {
 /** The public key of the root, taken once, by hand as it were. @param {string} address */
 async function rootKeys(address) {
   const response = await fetch(`${address}/.well-known/did.json`)
-  const { verificationMethod } = /** @type {any} */ (await response.json())
-  return { keys: verificationMethod.map((/** @type {any} */ { id, publicKeyJwk }) => ({ kid: id, ...publicKeyJwk })) }
+  const { verificationMethod } = /** @type {DidDocument} */ (await response.json())
+  return { keys: verificationMethod.map(({ id, publicKeyJwk }) => ({ kid: id, ...publicKeyJwk })) }
 }
 
 /** A person's wallet stands before any service: its DID can be named as an approver. @param {string} storage @param {string} name */

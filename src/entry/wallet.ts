@@ -11,6 +11,7 @@ import { createWallet, type Agent, type TrustedRoots } from '../wallet/wallet.js
 import { AGENT_FILE, openHome, openNetwork } from './parts.js'
 
 export type { AgentFetch, AgentRequest } from '../adapters/client/agent-fetch.js'
+export type { ApprovalRequest } from '../presentation/approval.js'
 export type { Agent, Delegation, Held } from '../wallet/wallet.js'
 
 /** Where a wallet lives and whom it trusts. */

@@ -108,10 +108,11 @@ export function refusal(error: ProcuraError, known: Known, policy: Policy): Deci
 
 /** A decision for the log: digests of parameters and query, never their values, and no token. */
 export function recordOf(decision: Decision, { method, url, action, resource, params }: ReceivedRequest): object {
-  const { approval: _display, ...rest } = { approval: null, ...decision }
+  const shown =
+    decision.allow || decision.approval === null ? {} : { approval: { ...decision.approval, display: null } }
   const [path = '', query] = url.split('?', 2)
   const asked = { method, url: path, ...(query === undefined ? {} : { queryDigest: s256(query) }), action, resource }
-  return { ...rest, ...asked, paramsDigest: digestOfParams(params) }
+  return { ...decision, ...shown, ...asked, paramsDigest: digestOfParams(params) }
 }
 
 /** `null` where the server's own parameters have no canonical form: the refusal says so already. */

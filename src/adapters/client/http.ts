@@ -34,7 +34,7 @@ export async function exchange(url: URL, call: HttpCall, reach: Reach): Promise<
     const empty = WITHOUT_BODY.has(statusCode)
     if (empty) await body.dump()
     // the body is given as what it iterates to: streams adapted by node:stream break when they are cancelled
-    return new Response(empty ? null : (body as unknown as ConstructorParameters<typeof Response>[0]), {
+    return new Response(empty ? null : body, {
       status: statusCode,
       headers: Object.entries(headers).flatMap(([name, value]): [string, string][] =>
         (Array.isArray(value) ? value : value === undefined ? [] : [value]).map(one => [name, one]),
