@@ -132,6 +132,16 @@ export interface Ledger {
   ): Promise<Throttle | Charge | null>
 }
 
+/** What a verifier must remember between calls. */
+export interface State {
+  readonly replay: Replay
+  readonly ledger: Ledger
+  readonly listVersions: ListVersions
+  readonly chains: Chains
+  readonly nonces: Nonces
+  readonly revocations: Revocations
+}
+
 /** Where decisions are put on record before they are returned. */
 export interface Audit {
   /** @throws AUDIT_UNAVAILABLE */

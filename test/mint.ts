@@ -129,16 +129,11 @@ export const REQUEST: ReceivedRequest = {
   params: PARAMS,
 }
 
-/** Signs a presentation of the chain for {@link REQUEST}; `claims` and `request` replace members. */
-export function present(
-  holder: Signer,
-  chain: readonly { readonly token: string }[],
-  { claims = {}, request = {} }: { readonly claims?: JsonObject; readonly request?: JsonObject } = {},
-): Promise<string> {
+/** Claims that bind `holder` to {@link REQUEST} once; `request` replaces members of it. */
+function bound(holder: Signer, request: JsonObject = {}): JsonObject {
   counter += 1
-  const vp = {
+  return {
     '@context': CONTEXTS,
-    type: ['VerifiablePresentation', 'AgentRequestPresentation'],
     holder: holder.did,
     iss: holder.did,
     aud: SELF,
@@ -154,34 +149,23 @@ export function present(
       paramsDigest: paramsDigest(PARAMS),
       ...request,
     },
-    verifiableCredential: chain.map(({ token }) => envelope(token)),
-    ...claims,
   }
-  return signJws(vp, 'vp+jwt', holder)
+}
+
+/** Signs a presentation of the chain for {@link REQUEST}; `claims` and `request` replace members. */
+export function present(
+  holder: Signer,
+  chain: readonly { readonly token: string }[],
+  { claims = {}, request = {} }: { readonly claims?: JsonObject; readonly request?: JsonObject } = {},
+): Promise<string> {
+  const type = ['VerifiablePresentation', 'AgentRequestPresentation']
+  const verifiableCredential = chain.map(({ token }) => envelope(token))
+  return signJws({ ...bound(holder, request), type, verifiableCredential, ...claims }, 'vp+jwt', holder)
 }
 
 /** Signs a proof for {@link REQUEST} that names a chain by its leaf. */
 export function prove(holder: Signer, leaf: Digest): Promise<string> {
-  counter += 1
-  const claims = {
-    '@context': CONTEXTS,
-    holder: holder.did,
-    iss: holder.did,
-    aud: SELF,
-    iat: NOW - 2,
-    exp: NOW + 58,
-    jti: s256(`jti ${counter}`).slice(0, 22),
-    request: {
-      htm: REQUEST.method,
-      htu: REQUEST.url,
-      bodyDigest: REQUEST.bodyDigest ?? '',
-      action: REQUEST.action,
-      resource: REQUEST.resource,
-      paramsDigest: paramsDigest(PARAMS),
-    },
-    leaf,
-  }
-  return signJws(claims, 'agent-proof+jwt', holder)
+  return signJws({ ...bound(holder), leaf }, 'agent-proof+jwt', holder)
 }
 
 export function policyOf(overrides: JsonObject = {}): Policy {

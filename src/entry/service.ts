@@ -5,7 +5,7 @@ import { storeState } from '../adapters/store/state.js'
 import type { Store } from '../adapters/store/store.js'
 import { systemClock, systemIds } from '../adapters/system.js'
 import { readAgentFile, type AgentFile } from '../adapters/veramo/agent-file.js'
-import type { Did } from '../did/did.js'
+import { isDid, type Did } from '../did/did.js'
 import { toDidDocument } from '../did/document.js'
 import { didWebOf } from '../did/web.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
@@ -110,22 +110,18 @@ async function start(
   return { did, operator, app, address: await listen(app, config.listen) }
 }
 
-/** The operator's DID, from a wallet of its own; the first start makes it and remembers it as the first admin. */
-async function openOperator({ operator, origin }: Config, store: Store): Promise<Did> {
+/**
+ * The operator's DID. The first start makes it in a wallet of its own and remembers it as the first admin; from then on
+ * the wallet is not needed here and may live on the operator's machine.
+ */
+async function openOperator({ operator, origin }: Config, { installation }: Store): Promise<Did> {
+  const known = await installation.get(OPERATOR)
+  if (isDid(known)) return known
   const wallet = await openWallet({ storage: operator, roots: [], service: origin })
   try {
-    const known = await store.installation.get(OPERATOR)
-    const agent = await wallet.agent(OPERATOR).catch((error: unknown) => {
-      if (known === null) return wallet.createAgent({ name: OPERATOR })
-      throw error
-    })
-    await store.installation.insertIfAbsent(OPERATOR, agent.did)
-    const admin = await store.installation.get(OPERATOR)
-    if (admin === agent.did) return agent.did
-    throw new ProcuraError('CONFIG_INVALID', {
-      at: operator,
-      why: `holds another operator than ${String(admin)}; restore its wallet`,
-    })
+    const agent = await wallet.agent(OPERATOR).catch(() => wallet.createAgent({ name: OPERATOR }))
+    await installation.insertIfAbsent(OPERATOR, agent.did)
+    return agent.did
   } finally {
     await wallet.close()
   }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { remoteVerifier as remote } from '../adapters/client/service.js'
-import { singleProcessState as inMemory, type State } from '../adapters/state/memory.js'
+import { singleProcessState as inMemory } from '../adapters/state/memory.js'
 import { openStore } from '../adapters/store/store.js'
 import { storeState } from '../adapters/store/state.js'
 import { systemClock, systemIds } from '../adapters/system.js'
@@ -8,11 +8,11 @@ import { ProcuraError } from '../errors.js'
 import { isObject, parseJson, type JsonObject } from '../json.js'
 import { parsePolicy, type Policy } from '../policy/policy.js'
 import { createVerifier as create, type Verifier } from '../verifier/verifier.js'
-import type { Audit } from '../ports.js'
+import type { Audit, State } from '../ports.js'
 import { openNetwork } from './parts.js'
 
 export { fileAudit } from '../adapters/audit/file.js'
-export type { State } from '../adapters/state/memory.js'
+export type { State } from '../ports.js'
 export type { Decision, Verifier } from '../verifier/verifier.js'
 
 /** What a verifier in this process needs. Nothing has a default that weakens it. */

@@ -80,9 +80,9 @@ const entries = listOf(entryShape, 0, Infinity)
 
 const anything: Shape<Json> = value => value ?? null
 
-const presentationShape = object({
+/** What binds a holder to one request, whether the chain comes along or is named. */
+const bound = {
   '@context': anything,
-  type: anything,
   holder: did,
   iss: did,
   aud: text(),
@@ -91,6 +91,11 @@ const presentationShape = object({
   jti: text(/^[A-Za-z0-9_-]{22,64}$/),
   nonce: { optional: text() },
   request: requestShape,
+}
+
+const presentationShape = object({
+  ...bound,
+  type: anything,
   verifiableCredential: entries,
   identity: { optional: entries },
 })
@@ -112,18 +117,7 @@ export function readPresentation(token: string, maxChain: number): SealedPresent
   return { sealed, credentials: readChain([...tokens], identities) }
 }
 
-const referenceShape = object({
-  '@context': anything,
-  holder: did,
-  iss: did,
-  aud: text(),
-  iat: integer(0),
-  exp: integer(0),
-  jti: text(/^[A-Za-z0-9_-]{22,64}$/),
-  nonce: { optional: text() },
-  request: requestShape,
-  leaf: where(isDigest, 'is not a credential digest'),
-})
+const referenceShape = object({ ...bound, leaf: where(isDigest, 'is not a credential digest') })
 
 /** A presentation that names its chain instead of carrying it (profile §5.2). */
 export interface Reference {

@@ -2,19 +2,7 @@ import { leafOf, openChain, requireInTime, type Chain, type ChainRules } from '.
 import type { Digest } from '../encoding.js'
 import { toProcuraError } from '../errors.js'
 import type { Policy, Root } from '../policy/policy.js'
-import type {
-  Audit,
-  Chains,
-  Clock,
-  Ids,
-  Keys,
-  Ledger,
-  ListVersions,
-  Nonces,
-  Replay,
-  Revocations,
-  StatusLists,
-} from '../ports.js'
+import type { Audit, Clock, Ids, Keys, State, StatusLists } from '../ports.js'
 import { toApprovalRequest } from '../presentation/approval.js'
 import { openPresentation, readTokens, requireFresh } from '../presentation/presentation.js'
 import { requireRequest, type ReceivedRequest } from '../presentation/request.js'
@@ -67,17 +55,11 @@ export function createVerifier(policy: Policy, ports: VerifierPorts): Verifier {
 }
 
 /** Everything a verifier needs of the world. None may be left out. */
-export interface VerifierPorts {
+export interface VerifierPorts extends State {
   readonly clock: Clock
   readonly ids: Ids
   readonly keys: Keys
   readonly statusLists: StatusLists
-  readonly listVersions: ListVersions
-  readonly revocations: Revocations
-  readonly chains: Chains
-  readonly nonces: Nonces
-  readonly replay: Replay
-  readonly ledger: Ledger
   readonly audit: Audit
 }
 

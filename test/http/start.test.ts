@@ -113,16 +113,6 @@ describe('a start that cannot succeed stops, says where, and listens nowhere', (
     await expect(start(await writeConfig(home))).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
   })
 
-  test("the operator's wallet is gone", async () => {
-    const home = await fresh()
-    const config = await writeConfig(home)
-    await (await start(config)).close()
-    for (const name of await readdir(home)) if (name.startsWith('operator.db')) await rm(join(home, name))
-    await expect(start(config)).rejects.toMatchObject({
-      code: expect.stringMatching(/NOT_FOUND|CONFIG_INVALID/) as string,
-    })
-  })
-
   test('a port that is taken', async () => {
     const other = createServer()
     const port = await new Promise<number>(resolve => {
@@ -132,6 +122,18 @@ describe('a start that cannot succeed stops, says where, and listens nowhere', (
     await expect(start(config)).rejects.toThrow(/EADDRINUSE/)
     other.close()
   })
+})
+
+test('the operator may take the wallet away: its DID stays the first admin', async () => {
+  const home = await fresh()
+  const config = await writeConfig(home)
+  const first = await start(config)
+  await first.close()
+  for (const name of await readdir(home)) if (name.startsWith('operator.db')) await rm(join(home, name))
+  const second = await start(config)
+  expect(second.operator).toBe(first.operator)
+  expect((await readdir(home)).filter(name => name.startsWith('operator.db'))).toEqual([])
+  await second.close()
 })
 
 test('a second start finds the same issuer and operator; the environment overrides the file', async () => {

@@ -1,28 +1,7 @@
 import { ProcuraError } from '../../errors.js'
 import { LRUCache } from 'lru-cache'
-import type {
-  Chains,
-  Charge,
-  Clock,
-  Ids,
-  Ledger,
-  ListVersions,
-  Nonces,
-  Replay,
-  Revocations,
-  Throttle,
-} from '../../ports.js'
+import type { Chains, Charge, Clock, Ids, Ledger, ListVersions, Nonces, Replay, State, Throttle } from '../../ports.js'
 import type { UnixSeconds } from '../../time.js'
-
-/** What a verifier must remember between calls. */
-export interface State {
-  readonly replay: Replay
-  readonly ledger: Ledger
-  readonly listVersions: ListVersions
-  readonly chains: Chains
-  readonly nonces: Nonces
-  readonly revocations: Revocations
-}
 
 /** Entries held at once: at 120 s a presentation, about 8 000 accepted a second. */
 const CAPACITY = 1_000_000

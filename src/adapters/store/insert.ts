@@ -3,7 +3,6 @@ import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialE
 
 /**
  * Adds the row unless one with its primary key stands already.
- * The count of changed rows is the only answer to trust: an identifier comes back for a duplicate too.
  *
  * @returns true if it was added
  */
@@ -12,15 +11,10 @@ export async function insertMissing<R extends ObjectLiteral>(
   table: EntitySchema<R>,
   row: QueryDeepPartialEntity<R>,
 ): Promise<boolean> {
-  const insert = dataSource.createQueryBuilder().insert().into(table).values(row).orIgnore().updateEntity(false)
-  const [sql, parameters] = insert.getQueryAndParameters() as [string, unknown[]]
-  const runner = dataSource.createQueryRunner()
-  try {
-    const { affected } = await runner.query(sql, parameters, true)
-    return affected === 1
-  } finally {
-    await runner.release()
-  }
+  return changesOne(
+    dataSource,
+    dataSource.createQueryBuilder().insert().into(table).values(row).orIgnore().updateEntity(false),
+  )
 }
 
 /**
@@ -33,8 +27,15 @@ export async function deleteOne<R extends ObjectLiteral>(
   table: EntitySchema<R>,
   where: FindOptionsWhere<R>,
 ): Promise<boolean> {
-  const deletion = dataSource.createQueryBuilder().delete().from(table).where(where)
-  const [sql, parameters] = deletion.getQueryAndParameters() as [string, unknown[]]
+  return changesOne(dataSource, dataSource.createQueryBuilder().delete().from(table).where(where))
+}
+
+/** The count of changed rows is the only answer to trust: an identifier comes back for a duplicate too. */
+async function changesOne(
+  dataSource: DataSource,
+  statement: { getQueryAndParameters(): [string, object] },
+): Promise<boolean> {
+  const [sql, parameters] = statement.getQueryAndParameters() as [string, unknown[]]
   const runner = dataSource.createQueryRunner()
   try {
     const { affected } = await runner.query(sql, parameters, true)

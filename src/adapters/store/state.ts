@@ -9,7 +9,7 @@ import type {
   ListVersions,
   Nonces,
   Replay,
-  Revocations,
+  State,
   Throttle,
   Use,
 } from '../../ports.js'
@@ -17,23 +17,13 @@ import type { Database } from './database.js'
 import { deleteOne, insertMissing } from './insert.js'
 import { CallTable, ChainTable, NonceTable, SpendingTable, UsedTable, VersionTable } from './state-entities.js'
 
-/** What a verifier remembers, in a database: it survives a restart, and processes may share it. */
-export interface StoredState {
-  readonly replay: Replay
-  readonly ledger: Ledger
-  readonly listVersions: ListVersions
-  readonly chains: Chains
-  readonly nonces: Nonces
-  readonly revocations: Revocations
-}
-
 /** Seconds a nonce is good for. */
 const NONCE_TTL = 60
 /** Uses between two clean-ups of what has ended. */
 const SWEEP_EVERY = 1000
 
-/** State in the tables of an open store. */
-export function storeState(database: Database, clock: Clock, ids: Ids): StoredState {
+/** State in the tables of an open store: it survives a restart, and processes may share it. */
+export function storeState(database: Database, clock: Clock, ids: Ids): State {
   return {
     replay: replayOf(database, clock),
     ledger: ledgerOf(database),
