@@ -103,8 +103,9 @@ const ports = {
   revocations: { revoked: () => Promise.resolve(null) },
   chains: { keep: () => Promise.resolve(), find: () => Promise.resolve(null) },
   nonces: { issue: () => Promise.resolve('none'), consume: () => Promise.resolve(false) },
-  replay: { consume: uses => Promise.resolve(uses.every(({ key }) => used.size < used.add(key).size)) },
-  ledger: { charge: () => Promise.reject(new Error('no budget in this bench')) },
+  ledger: {
+    settle: uses => Promise.resolve(uses.every(({ key }) => used.size < used.add(key).size) ? null : 'used'),
+  },
   audit: { record: () => Promise.resolve() },
 }
 const grants = [

@@ -71,17 +71,6 @@ export interface Use {
   readonly until: UnixSeconds
 }
 
-/** Remembers what was used. */
-export interface Replay {
-  /**
-   * Uses all of them, or none. True exactly once per key, across all processes that share the store.
-   *
-   * @param uses - one or more, of different keys
-   * @throws REPLAY_UNAVAILABLE
-   */
-  consume(uses: readonly Use[]): Promise<boolean>
-}
-
 /** Chains that were uploaded once and are named by the digest of their leaf from then on (profile §5.2). */
 export interface Chains {
   /** Keeps a chain whose signatures and narrowing were verified, at most until it ends. Keeping twice is the same as once. */
@@ -117,24 +106,26 @@ export interface Throttle {
   readonly per: number
 }
 
-/** Budgets and rates of all links of one call. */
+/** What was used, how often was called, and what was spent. */
 export interface Ledger {
   /**
-   * Charges all of them, or none.
+   * In one step, across all processes that share the store: uses all, counts all and charges all, or does nothing.
    *
-   * @returns `null` if all was charged, else the first bound that refused
-   * @throws LEDGER_UNAVAILABLE
+   * @param uses - of different keys; each succeeds exactly once
+   * @param now - the caller's clock
+   * @returns `null` if all was done; `used` if one was used before; else the first bound that refused
+   * @throws REPLAY_UNAVAILABLE, LEDGER_UNAVAILABLE
    */
-  charge(
+  settle(
+    uses: readonly Use[],
     throttles: readonly Throttle[],
     charges: readonly Charge[],
     now: UnixSeconds,
-  ): Promise<Throttle | Charge | null>
+  ): Promise<null | 'used' | Throttle | Charge>
 }
 
 /** What a verifier must remember between calls. */
 export interface State {
-  readonly replay: Replay
   readonly ledger: Ledger
   readonly listVersions: ListVersions
   readonly chains: Chains

@@ -4,7 +4,7 @@ import ts from 'typescript'
 import { afterAll, describe, expect, test } from 'vitest'
 import { runVectors } from '../src/adapters/cli/vectors.js'
 import { memoryLedger, memoryVersions } from '../src/adapters/state/memory.js'
-import { systemIds } from '../src/adapters/system.js'
+import { systemClock, systemIds } from '../src/adapters/system.js'
 import type { Json } from '../src/json.js'
 import { decide as original } from '../src/verifier/verifier.js'
 import { ATTACKS } from './e2e/attacks.js'
@@ -47,7 +47,7 @@ async function without(start: number, end: number, name: string): Promise<typeof
 }
 
 async function died(decide: typeof original): Promise<string[]> {
-  const stores = () => ({ ledger: memoryLedger(), listVersions: memoryVersions() })
+  const stores = () => ({ ledger: memoryLedger(systemClock, { budgets: true }), listVersions: memoryVersions() })
   const { misses } = await runVectors(vectors, { decide, ids: systemIds, stores }, 'vectors')
   const failed = await Promise.all(
     ATTACKS.map(async ([name, expected, attempt]) => {

@@ -51,7 +51,7 @@ test('the public names of every subpath: types', () => {
   }
   expect(names).toMatchInlineSnapshot(`
     {
-      ".": "Agent Audit Authority AuthorityDraft Budget Call Chains Charge Clock Code Constraint Credentials Decision Delegation Did DidUrl Digest Evidence Facts Grant GrantJson GrantRequest Held Ids Issuer IssuerPorts Json JsonObject KeyHolder Keys Kind Ledger ListVersions Nonces Policy PublicKey Rate ReceivedRequest Relationship Replay Revocations Revoked Risk Root Scalar Sealed Signer Snapshot State StatusIssuer StatusLeases StatusLists StatusPlace StatusRows StoredCredential StoredList Throttle Transactions Use Vault Verified Verifier VerifierPorts Wallet WalletPorts",
+      ".": "Agent Audit Authority AuthorityDraft Budget Call Chains Charge Clock Code Constraint Credentials Decision Delegation Did DidUrl Digest Evidence Facts Grant GrantJson GrantRequest Held Ids Issuer IssuerPorts Json JsonObject KeyHolder Keys Kind Ledger ListVersions Nonces Policy PublicKey Rate ReceivedRequest Relationship Revocations Revoked Risk Root Scalar Sealed Signer Snapshot State StatusIssuer StatusLeases StatusLists StatusPlace StatusRows StoredCredential StoredList Throttle Transactions Use Vault Verified Verifier VerifierPorts Wallet WalletPorts",
       "./fastify": "GuardOptions Guarded",
       "./issuer": "IssuerOptions OpenIssuer RootGrant",
       "./service": "Service ServiceOptions",

@@ -1,5 +1,5 @@
 import { createPrivateKey, createHash, createPublicKey, sign } from 'node:crypto'
-import { memoryChains, memoryLedger, memoryNonces, memoryReplay, memoryVersions } from '../src/adapters/state/memory.js'
+import { memoryChains, memoryLedger, memoryNonces, memoryVersions } from '../src/adapters/state/memory.js'
 import { toAuthorityJson, type Authority } from '../src/authority/authority.js'
 import { CONTEXTS, toCredentialJson } from '../src/credential/credential.js'
 import { CAPABILITY, DELEGATION } from '../src/delegation/chain.js'
@@ -223,19 +223,8 @@ export async function world(
     revocations: { revoked: () => Promise.resolve(null) },
     chains: memoryChains(clock),
     nonces: memoryNonces(clock, { uuid: () => '', token: () => 'N'.repeat(22) }),
-    replay: memoryReplay({ now: counting(NOW) }),
-    ledger: memoryLedger(),
+    ledger: memoryLedger({ now: () => NOW - 1000 }, { budgets: true }),
     audit: { record: () => Promise.resolve() },
     ...ports,
-  }
-}
-
-/** A clock that started long before `now`, so that replay memory takes presentations issued a moment ago. */
-function counting(now: number): () => number {
-  let first = true
-  return () => {
-    const at = first ? now - 1000 : now
-    first = false
-    return at
   }
 }

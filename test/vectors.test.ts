@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { runVectors } from '../src/adapters/cli/vectors.js'
 import { memoryLedger, memoryVersions } from '../src/adapters/state/memory.js'
-import { systemIds } from '../src/adapters/system.js'
+import { systemClock, systemIds } from '../src/adapters/system.js'
 import { bitAt, bitsOf, decodeList, encodeList } from '../src/status/bitstring.js'
 import { fromDidKey } from '../src/did/key.js'
 import type { Did } from '../src/did/did.js'
@@ -15,7 +15,11 @@ import { inflateSync } from 'node:zlib'
 
 const DIR = join(import.meta.dirname, 'vectors')
 const json = <T>(...path: string[]): T => JSON.parse(readFileSync(join(DIR, ...path), 'utf8')) as T
-const runner = { decide, ids: systemIds, stores: () => ({ ledger: memoryLedger(), listVersions: memoryVersions() }) }
+const runner = {
+  decide,
+  ids: systemIds,
+  stores: () => ({ ledger: memoryLedger(systemClock, { budgets: true }), listVersions: memoryVersions() }),
+}
 
 describe('procura decisions', () => {
   const shared = join(import.meta.dirname, '../../shared/vectors/procura')

@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { toExit } from '../adapters/cli/problem.js'
 import { vectorsCommand } from '../adapters/cli/vectors.js'
 import { memoryLedger, memoryVersions } from '../adapters/state/memory.js'
-import { systemIds } from '../adapters/system.js'
+import { systemClock, systemIds } from '../adapters/system.js'
 import { decide } from '../verifier/verifier.js'
 
 const program = new Command('procura')
@@ -18,7 +18,7 @@ program
   .argument('<file...>', 'JSON files of the form {common, cases}')
   .addHelpText('after', '\nExample:\n  procura vectors test/vectors/procura/decisions.json')
   .action(async (files: readonly string[]) => {
-    const stores = () => ({ ledger: memoryLedger(), listVersions: memoryVersions() })
+    const stores = () => ({ ledger: memoryLedger(systemClock, { budgets: true }), listVersions: memoryVersions() })
     process.exitCode = await vectorsCommand(files, { decide, ids: systemIds, stores }, line => console.log(line))
   })
 

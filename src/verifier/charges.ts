@@ -3,16 +3,18 @@ import type { Call } from '../authority/grant.js'
 import type { Chain } from '../delegation/chain.js'
 import { ProcuraError } from '../errors.js'
 import type { Root } from '../policy/policy.js'
-import type { Charge, Ledger, Throttle } from '../ports.js'
+import type { Charge, Ledger, Throttle, Use } from '../ports.js'
 import type { UnixSeconds } from '../time.js'
 
 /**
- * Charges the call to the rates and budgets of the policy and of every link, all or none: step 18, last.
- * A budget of a parent is shared by all of its descendants, because its account is named by the parent's digest.
+ * Uses the presentation (and its approval), counts the call against the rates and charges the budgets of the policy and
+ * of every link, all or none: step 18. A budget of a parent is shared by all of its descendants, because its account is
+ * named by the parent's digest. Who was refused by a bound may try again with the same presentation.
  *
- * @throws RATE_LIMITED, BUDGET_EXHAUSTED, LEDGER_UNAVAILABLE
+ * @throws PRESENTATION_REPLAYED, REPLAY_UNAVAILABLE, RATE_LIMITED, BUDGET_EXHAUSTED, LEDGER_UNAVAILABLE
  */
-export async function chargeAll(
+export async function settle(
+  uses: readonly Use[],
   self: string,
   root: Root,
   chain: Chain,
@@ -20,9 +22,11 @@ export async function chargeAll(
   now: UnixSeconds,
   ledger: Ledger,
 ): Promise<void> {
-  const throttles: Throttle[] =
-    root.rate === null ? [] : [{ account: `root ${root.issuer} at ${self} per ${root.rate.per}`, ...root.rate }]
+  const throttles: Throttle[] = []
   const charges: Charge[] = []
+  if (root.rate !== null) {
+    throttles.push({ account: `root ${root.issuer} at ${self} per ${root.rate.per}`, ...root.rate })
+  }
   for (const { digest, claims, validUntil } of chain) {
     const { rate, budgets = [] } = claims.authority
     if (rate !== undefined) throttles.push({ account: `${digest} rate`, ...rate })
@@ -32,9 +36,9 @@ export async function chargeAll(
       if (amount > 0) charges.push({ account: `${digest} ${index}`, amount, max, unit, until: validUntil })
     }
   }
-  if (throttles.length === 0 && charges.length === 0) return
-  const refused = await ledger.charge(throttles, charges, now)
+  const refused = await ledger.settle(uses, throttles, charges, now)
   if (refused === null) return
+  if (refused === 'used') throw new ProcuraError('PRESENTATION_REPLAYED', {})
   if ('per' in refused) throw new ProcuraError('RATE_LIMITED', { max: refused.max, per: refused.per })
   throw new ProcuraError('BUDGET_EXHAUSTED', { max: refused.max, unit: refused.unit })
 }

@@ -5,7 +5,7 @@ import type { PublicKey } from '../ed25519.js'
 import { ProcuraError } from '../errors.js'
 import type { Sealed } from '../jws/compact.js'
 import type { Policy, Root } from '../policy/policy.js'
-import type { Chains, Keys, Nonces, Replay, Use } from '../ports.js'
+import type { Chains, Keys, Nonces, Use } from '../ports.js'
 import {
   readPresentation,
   readReference,
@@ -97,11 +97,6 @@ export function requireEveryLinkAllows(root: Root, chain: Chain, call: Call, pro
 /** Names one use of a token: `jti` once per key, remembered until it could not be accepted any more. */
 export function useOf({ jti, iat, exp }: Pick<Presentation, 'jti' | 'iat' | 'exp'>, key: PublicKey): Use {
   return { key: `${key.x}:${jti}`, issuedAt: iat, until: exp + SKEW }
-}
-
-/** Neither the presentation nor its approval was used before: step 18. @throws PRESENTATION_REPLAYED, REPLAY_UNAVAILABLE */
-export async function requireUnused(uses: readonly Use[], replay: Replay): Promise<void> {
-  if (!(await replay.consume(uses))) throw new ProcuraError('PRESENTATION_REPLAYED', {})
 }
 
 /** The request says what told the agent to make it, where the policy asks: step 16. @throws PROVENANCE_MISSING, PROVENANCE_UNTRUSTED */

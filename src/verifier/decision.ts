@@ -110,8 +110,15 @@ export function refusal(error: ProcuraError, known: Known, policy: Policy): Deci
 export function recordOf(decision: Decision, { method, url, action, resource, params }: ReceivedRequest): object {
   const shown =
     decision.allow || decision.approval === null ? {} : { approval: { ...decision.approval, display: null } }
-  const [path = '', query] = url.split('?', 2)
-  const asked = { method, url: path, ...(query === undefined ? {} : { queryDigest: s256(query) }), action, resource }
+  const mark = url.indexOf('?')
+  const path = mark === -1 ? url : url.slice(0, mark)
+  const asked = {
+    method,
+    url: path,
+    ...(mark === -1 ? {} : { queryDigest: s256(url.slice(mark + 1)) }),
+    action,
+    resource,
+  }
   return { ...decision, ...shown, ...asked, paramsDigest: digestOfParams(params) }
 }
 

@@ -8,7 +8,7 @@ import { openPresentation, readTokens, requireFresh } from '../presentation/pres
 import { requireRequest, type ReceivedRequest } from '../presentation/request.js'
 import type { UnixSeconds } from '../time.js'
 import { requireApproved } from './approved.js'
-import { chargeAll } from './charges.js'
+import { settle } from './charges.js'
 import {
   readShown,
   requireAudience,
@@ -17,7 +17,6 @@ import {
   requireProvenance,
   requireRootKey,
   requireTrustedRoot,
-  requireUnused,
   useOf,
   type Shown,
 } from './checks.js'
@@ -101,8 +100,8 @@ export async function decide(
     const approved = await requireApproved(allowing, received.approval, known.approval, root, policy, ports.keys, now)
     requireFresh(presentation, tellTime(known, ports.clock)) // 13 again: looking things up took time
     requireInTime(chain, known.now, known)
-    await requireUnused([useOf(presentation, leafOf(chain).key), ...approved], ports.replay) // 18
-    await chargeAll(policy.self, root, chain, call, known.now, ports.ledger)
+    const uses = [useOf(presentation, leafOf(chain).key), ...approved]
+    await settle(uses, policy.self, root, chain, call, known.now, ports.ledger) // 18
     const allowed: Decision = { ...evidence(known, policy), allow: true, code: null, link: null }
     await ports.audit.record(recordOf(allowed, received)) // 19
     return allowed

@@ -94,6 +94,29 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
   ['the same proof twice', 'PRESENTATION_REPLAYED', byReference({ times: 2 })],
   ['a chain whose root was revoked after its upload', 'STATUS_REVOKED', byReference({ revoked: true })],
   [
+    'a call refused by its rate leaves approval and presentation unused',
+    'allow',
+    async decider => {
+      const chain = await goodChain({ rate: { max: 1, per: 60 }, grants: grantsWith({ perCall: true }) })
+      const grants = [{ resource: `${SELF}/**`, actions: ['book'] }]
+      const policy = policyOf({ roots: [{ issuer: owner.did, approvers: [alice.did], grants }] })
+      let now = NOW
+      const ports = await world({ clock: { now: () => now } })
+      const approve = async (jti: string) => {
+        const asked = await decider(await present(booker, chain), REQUEST, policy, ports)
+        if (asked.allow || asked.approval === null) throw new Error(`not asked: ${String(asked.code)}`)
+        return signApproval(alice, asked.approval, 'terminal', jti.repeat(22), NOW)
+      }
+      const [first, second] = [await approve('C'), await approve('D')]
+      await decider(await present(booker, chain), { ...REQUEST, approval: first }, policy, ports)
+      const limited = await decider(await present(booker, chain), { ...REQUEST, approval: second }, policy, ports)
+      if (limited.code !== 'RATE_LIMITED') return `not limited: ${codeOf(limited)}`
+      now += 61
+      const token = await present(booker, chain, { claims: { iat: NOW + 60, exp: NOW + 120 } })
+      return codeOf(await decider(token, { ...REQUEST, approval: second }, policy, ports))
+    },
+  ],
+  [
     'every decision has a name',
     '0192f5c2-0000-4000-8000-000000000000',
     async decider => (await decider('garbage', REQUEST, policyOf(), await world())).decisionId,
@@ -431,7 +454,7 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
     'REPLAY_UNAVAILABLE',
     once(() =>
       Promise.resolve({
-        ports: { replay: { consume: () => Promise.reject(new ProcuraError('REPLAY_UNAVAILABLE', { why: 'down' })) } },
+        ports: { ledger: { settle: () => Promise.reject(new ProcuraError('REPLAY_UNAVAILABLE', { why: 'down' })) } },
       }),
     ),
   ],

@@ -1,11 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import {
-  memoryChains,
-  memoryLedger,
-  memoryNonces,
-  memoryReplay,
-  memoryVersions,
-} from '../../src/adapters/state/memory.js'
+import { memoryChains, memoryLedger, memoryNonces, memoryVersions } from '../../src/adapters/state/memory.js'
 import { VcJoseProvider } from '../../src/adapters/veramo/provider.js'
 import { toAuthorityJson, type Authority } from '../../src/authority/authority.js'
 import { CONTEXTS, toCredentialJson, type CredentialDraft } from '../../src/credential/credential.js'
@@ -193,8 +187,8 @@ export function world({ policy = {}, revoked = [], listAge = 0, clock = () => NO
     revocations: { revoked: () => Promise.resolve(null) },
     chains: memoryChains({ now: () => NOW }),
     nonces,
-    replay: startedEarlier(),
-    ledger: memoryLedger(),
+    // of a process that started before any of the presentations here was made
+    ledger: memoryLedger({ now: () => NOW - 100 }, { budgets: true }),
     audit: { record: () => Promise.resolve() },
   })
   const provider = new VcJoseProvider({ policy: trusted, ports: fresh() })
@@ -214,14 +208,6 @@ export function world({ policy = {}, revoked = [], listAge = 0, clock = () => NO
 async function directly(token: string, policy: Policy, ports: VerifierPorts): Promise<string> {
   const { allow, code } = await decide(token, REQUEST, policy, ports)
   return allow ? 'verified' : code
-}
-
-/** Replay memory of a process that started before any of the presentations here was made. */
-function startedEarlier(): VerifierPorts['replay'] {
-  let now = NOW - 100
-  const replay = memoryReplay({ now: () => now })
-  now = NOW
-  return replay
 }
 
 function didKeys(fetched: string[]): Keys {

@@ -103,6 +103,8 @@ async function run(given: JsonObject, runner: VectorRunner): Promise<string> {
   const revoked = new Set((given['revokedDigests'] ?? []) as readonly string[])
   const ports: VerifierPorts = {
     ...stores,
+    // every case starts with empty stores, and the file's clock is not the machine's
+    ledger: { settle: (_, throttles, charges, now) => stores.ledger.settle([], throttles, charges, now) },
     listVersions: { raise: (_, url, version) => stores.listVersions.raise(ANY_ISSUER, url, version) },
     ids: runner.ids,
     clock: { now: () => Number(given['now']) },
@@ -111,7 +113,6 @@ async function run(given: JsonObject, runner: VectorRunner): Promise<string> {
     revocations: { revoked: digests => Promise.resolve(digests.find(digest => revoked.has(digest)) ?? null) },
     chains: { keep: () => Promise.resolve(), find: () => Promise.resolve(null) },
     nonces: { issue: () => Promise.resolve('none'), consume: () => Promise.resolve(false) },
-    replay: { consume: () => Promise.resolve(true) },
     audit: { record: () => Promise.resolve() },
   }
   const decision = await runner.decide(

@@ -65,7 +65,8 @@ export function agentFetch(agent: Agent, reach: Reach): AgentFetch {
       const kept = await exchange(upload, { method: 'PUT', headers: asked, body: tokens, signal }, reach)
       await kept.arrayBuffer()
       if (kept.ok) return send({ 'agent-proof': (await agent.prove(request)).proof })
-      whole.add(url.origin)
+      // only what will not change by itself is remembered
+      if ([404, 405, 501].includes(kept.status)) whole.add(url.origin)
       return send({ 'agent-presentation': await agent.present(request) })
     }
 

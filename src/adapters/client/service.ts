@@ -88,6 +88,11 @@ export const noLeases: StatusLeases = {
  */
 export function remoteVerifier(self: string, secret: string, options: ServiceOptions): Verifier {
   const headers = { authorization: `Bearer ${secret}` }
+  /** What the service has against us is not the caller's fault, and none of its business. */
+  const asOurTrouble = (cause: unknown): never => {
+    const why = isProcuraError(cause) ? cause.code : 'no answer'
+    throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why }, { cause })
+  }
   return {
     self,
 
@@ -100,7 +105,7 @@ export function remoteVerifier(self: string, secret: string, options: ServiceOpt
       const leaf = tokens.at(-1) ?? ''
       const digest = digestOf(leaf.slice(0, leaf.lastIndexOf('.')))
       const body = Buffer.from(JSON.stringify(tokens))
-      await post(`${options.service}/v1/chains/${digest}`, body, headers, options, 'PUT')
+      await post(`${options.service}/v1/chains/${digest}`, body, headers, options, 'PUT').catch(asOurTrouble)
       return digest
     },
 
@@ -113,11 +118,7 @@ export function remoteVerifier(self: string, secret: string, options: ServiceOpt
           request: { method, url, bodyDigest, action, resource, params },
         }),
       )
-      const answer = await post(`${options.service}/v1/verify`, body, headers, options).catch((cause: unknown) => {
-        // what the service has against us is not the caller's fault, and none of its business
-        const why = isProcuraError(cause) ? cause.code : 'no answer'
-        throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why }, { cause })
-      })
+      const answer = await post(`${options.service}/v1/verify`, body, headers, options).catch(asOurTrouble)
       const isDecision = answer['allow'] === true || (answer['allow'] === false && isCode(answer['code']))
       if (!isDecision)
         throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why: 'its answer is no decision' })

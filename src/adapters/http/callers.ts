@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { methodOf, type Did } from '../../did/did.js'
 import { ProcuraError } from '../../errors.js'
-import type { Clock, Keys, Replay } from '../../ports.js'
+import type { Clock, Keys, Ledger } from '../../ports.js'
 import { requireFresh } from '../../presentation/presentation.js'
 import { openProof, readProof, requireBound } from '../../presentation/proof.js'
 import { bodyDigest } from '../../presentation/request.js'
@@ -22,7 +22,7 @@ export interface ResourceServer {
 export interface ProofPorts {
   readonly clock: Clock
   readonly keys: Keys
-  readonly replay: Replay
+  readonly ledger: Ledger
 }
 
 /**
@@ -38,7 +38,7 @@ export async function proveCaller(
   rawBody: Uint8Array | null,
   origin: string,
   known: ReadonlySet<Did>,
-  { clock, keys, replay }: ProofPorts,
+  { clock, keys, ledger }: ProofPorts,
 ): Promise<Did> {
   const [token, ...more] = headerValues(request.raw, PROOF_HEADER)
   if (token === undefined || more.length > 0)
@@ -55,7 +55,8 @@ export async function proveCaller(
   const url = `${origin}${request.raw.url ?? ''}`
   requireBound(proof.request, { method: request.method, url, bodyDigest: bodyDigest(rawBody) })
   const { jti, iat: issuedAt, exp } = proof
-  if (!(await replay.consume([{ key: `${key.x}:${jti}`, issuedAt, until: exp + SKEW }]))) {
+  const use = { key: `${key.x}:${jti}`, issuedAt, until: exp + SKEW }
+  if ((await ledger.settle([use], [], [], clock.now())) !== null) {
     throw new ProcuraError('PRESENTATION_REPLAYED', {})
   }
   return proof.iss

@@ -86,7 +86,8 @@ export function acceptChains(verifier: Verifier): FastifyPluginAsync {
         try {
           await keepChain(verifier, request.params.digest, request.body)
         } catch (thrown) {
-          const problem = toProblem(toRefusal(thrown), true)
+          // whoever uploads proved nothing, so it learns only the kind
+          const problem = toProblem(toRefusal(thrown), false)
           return reply.code(problem.status).type(PROBLEM).send(problem)
         }
         return reply.code(204).send()

@@ -1,69 +1,63 @@
 import { ProcuraError } from '../../errors.js'
 import { LRUCache } from 'lru-cache'
-import type { Chains, Charge, Clock, Ids, Ledger, ListVersions, Nonces, Replay, State, Throttle } from '../../ports.js'
+import type { Chains, Charge, Clock, Ids, Ledger, ListVersions, Nonces, State, Throttle } from '../../ports.js'
 import type { UnixSeconds } from '../../time.js'
 
 /** Entries held at once: at 120 s a presentation, about 8 000 accepted a second. */
 const CAPACITY = 1_000_000
 
+/** What a ledger of this process is held to. */
+export interface MemoryLedgerOptions {
+  /** uses held at once; above it REPLAY_UNAVAILABLE */
+  readonly capacity?: number
+  /** whether budgets and rates are taken, which a restart would forget */
+  readonly budgets: boolean
+}
+
 /**
- * Replay memory of this process. It forgets when the process ends, so it refuses what may have been used before it
+ * A ledger of this process: exact while it lives, forgetful when it ends. So it refuses what may have been used before it
  * started: anything issued in or before that second, and anything whose clock runs ahead.
  */
-export function memoryReplay(clock: Clock, capacity = CAPACITY): Replay {
+export function memoryLedger(clock: Clock, { capacity = CAPACITY, budgets }: MemoryLedgerOptions): Ledger {
   const startedAt = clock.now()
   const used = new Map<string, UnixSeconds>()
+  const spent = new Map<string, { amount: number; until: UnixSeconds }>()
+  const calls = new Map<string, readonly UnixSeconds[]>()
+
   const forget = (now: UnixSeconds): void => {
     for (const [key, until] of used) if (until < now) used.delete(key)
+    for (const [account, { until }] of spent) if (until < now) spent.delete(account)
   }
+  const spentOn = ({ account }: Charge): number => spent.get(account)?.amount ?? 0
+  const callsOf = ({ account, per }: Throttle, now: UnixSeconds): readonly UnixSeconds[] =>
+    (calls.get(account) ?? []).filter(at => at >= now - per)
+
   return {
-    consume(uses) {
-      const now = clock.now()
-      if (uses.some(({ issuedAt }) => issuedAt <= startedAt || issuedAt > now))
+    settle(uses, throttles, charges, now) {
+      if (!budgets && throttles.length + charges.length > 0) {
+        const why = 'this state does not outlive the process'
+        return Promise.reject(new ProcuraError('LEDGER_UNAVAILABLE', { why }))
+      }
+      if (uses.some(({ issuedAt }) => issuedAt <= startedAt || issuedAt > now)) {
         return refuse('issued before this process started, or by a clock ahead')
+      }
       if (used.size + uses.length > capacity) forget(now)
       if (used.size + uses.length > capacity) return refuse('too many presentations at once')
-      const areNew = uses.every(({ key }) => !used.has(key))
-      if (areNew) for (const { key, until } of uses) used.set(key, until)
-      return Promise.resolve(areNew)
+      if (uses.some(({ key }) => used.has(key))) return Promise.resolve('used')
+      const full = throttles.find(one => callsOf(one, now).length >= one.max)
+      const refused = full ?? charges.find(one => spentOn(one) + one.amount > one.max)
+      if (refused !== undefined) return Promise.resolve(refused)
+
+      for (const { key, until } of uses) used.set(key, until)
+      for (const one of throttles) calls.set(one.account, [...callsOf(one, now), now])
+      for (const one of charges) spent.set(one.account, { amount: spentOn(one) + one.amount, until: one.until })
+      return Promise.resolve(null)
     },
   }
 }
 
 function refuse(why: string): Promise<never> {
   return Promise.reject(new ProcuraError('REPLAY_UNAVAILABLE', { why }))
-}
-
-/** A ledger of this process: exact while it lives, forgetful when it ends. */
-export function memoryLedger(): Ledger {
-  const spent = new Map<string, { amount: number; until: UnixSeconds }>()
-  const calls = new Map<string, number[]>()
-  const exceeds = ({ account, amount, max }: Charge): boolean => (spent.get(account)?.amount ?? 0) + amount > max
-  const isFull = ({ account, max, per }: Throttle, now: UnixSeconds): boolean => {
-    const recent = (calls.get(account) ?? []).filter(at => at >= now - per)
-    calls.set(account, recent)
-    return recent.length >= max
-  }
-  return {
-    charge(throttles, charges, now) {
-      for (const [account, { until }] of spent) if (until < now) spent.delete(account)
-      const refused = throttles.find(one => isFull(one, now)) ?? charges.find(exceeds) ?? null
-      if (refused !== null) return Promise.resolve(refused)
-      for (const { account } of throttles) calls.set(account, [...(calls.get(account) ?? []), now])
-      for (const { account, amount, until } of charges) {
-        spent.set(account, { amount: (spent.get(account)?.amount ?? 0) + amount, until })
-      }
-      return Promise.resolve(null)
-    },
-  }
-}
-
-/** Refuses every budget and rate: for a process that could not remember them. */
-export function noLedger(): Ledger {
-  return {
-    charge: () =>
-      Promise.reject(new ProcuraError('LEDGER_UNAVAILABLE', { why: 'this state does not outlive the process' })),
-  }
 }
 
 /** Highest versions seen by this process. */
@@ -125,8 +119,7 @@ export function memoryNonces(clock: Clock, ids: Ids, capacity = CAPACITY): Nonce
  */
 export function singleProcessState(clock: Clock, ids: Ids): State {
   return {
-    replay: memoryReplay(clock),
-    ledger: noLedger(),
+    ledger: memoryLedger(clock, { budgets: false }),
     listVersions: memoryVersions(),
     chains: memoryChains(clock),
     nonces: memoryNonces(clock, ids),

@@ -1,18 +1,7 @@
 import { LessThan, MoreThan, MoreThanOrEqual, type DataSource } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
-import type {
-  Chains,
-  Charge,
-  Clock,
-  Ids,
-  Ledger,
-  ListVersions,
-  Nonces,
-  Replay,
-  State,
-  Throttle,
-  Use,
-} from '../../ports.js'
+import type { Chains, Charge, Clock, Ids, Ledger, ListVersions, Nonces, State, Throttle, Use } from '../../ports.js'
+import type { UnixSeconds } from '../../time.js'
 import type { Database } from './database.js'
 import { deleteOne, insertMissing } from './insert.js'
 import { CallTable, ChainTable, NonceTable, SpendingTable, UsedTable, VersionTable } from './state-entities.js'
@@ -25,49 +14,11 @@ const SWEEP_EVERY = 1000
 /** State in the tables of an open store: it survives a restart, and processes may share it. */
 export function storeState(database: Database, clock: Clock, ids: Ids): State {
   return {
-    replay: replayOf(database, clock),
-    ledger: ledgerOf(database),
+    ledger: ledgerOf(database, clock),
     listVersions: versionsOf(database),
     chains: chainsOf(database.dataSource, clock),
     nonces: noncesOf(database.dataSource, clock, ids),
     revocations: { revoked: () => Promise.resolve(null) },
-  }
-}
-
-function replayOf(database: Database, clock: Clock): Replay {
-  const { dataSource } = database
-  let sinceSweep = 0
-  const use = ({ key, until }: Use): Promise<boolean> => insertMissing(dataSource, UsedTable, { key, until })
-  return {
-    consume: uses =>
-      translate('REPLAY_UNAVAILABLE', async () => {
-        sinceSweep = (sinceSweep + 1) % SWEEP_EVERY
-        if (sinceSweep === 0) {
-          await dataSource.getRepository(UsedTable).delete({ until: LessThan(clock.now()) })
-          await dataSource.getRepository(SpendingTable).delete({ until: LessThan(clock.now()) })
-        }
-        const [only, ...more] = uses
-        if (only !== undefined && more.length === 0) return use(only)
-        return allOrNone(database, uses, use)
-      }),
-  }
-}
-
-/** One that was used before undoes the others. */
-async function allOrNone(
-  database: Database,
-  uses: readonly Use[],
-  use: (one: Use) => Promise<boolean>,
-): Promise<boolean> {
-  const used = new ProcuraError('PRESENTATION_REPLAYED', {})
-  try {
-    await database.transaction(async () => {
-      for (const one of uses) if (!(await use(one))) throw used
-    })
-    return true
-  } catch (error) {
-    if (error === used) return false
-    throw error
   }
 }
 
@@ -88,50 +39,80 @@ function noncesOf(dataSource: DataSource, clock: Clock, ids: Ids): Nonces {
   }
 }
 
-/** Charges in one transaction; accounts in the order of their names, so that two processes never wait for each other. */
-function ledgerOf(database: Database): Ledger {
-  const calls = database.dataSource.getRepository(CallTable)
-  const spendings = database.dataSource.getRepository(SpendingTable)
-  const isFull = async ({ account, max, per }: Throttle, now: number): Promise<boolean> =>
-    (await calls.countBy({ account, at: MoreThanOrEqual(now - per) })) >= max
-  const spentOn = async ({ account }: Charge): Promise<number> => (await spendings.findOneBy({ account }))?.spent ?? 0
+/** A refusal inside a transaction, which undoes what was done before it. */
+class Refused extends Error {
+  readonly bound: 'used' | Throttle | Charge
+
+  constructor(bound: 'used' | Throttle | Charge) {
+    super('refused')
+    this.bound = bound
+  }
+}
+
+/** Settles in one transaction; accounts in the order of their names, so that two processes never wait for each other. */
+function ledgerOf(database: Database, clock: Clock): Ledger {
+  const { dataSource } = database
+  const calls = dataSource.getRepository(CallTable)
+  const spendings = dataSource.getRepository(SpendingTable)
+  let settled = 0
+
+  const use = ({ key, until }: Use): Promise<boolean> => insertMissing(dataSource, UsedTable, { key, until })
+  const count = async ({ account, max, per }: Throttle, now: UnixSeconds): Promise<boolean> => {
+    await calls.delete({ account, at: LessThan(now - per) })
+    if ((await calls.countBy({ account, at: MoreThanOrEqual(now - per) })) >= max) return false
+    await calls.insert({ account, at: now })
+    return true
+  }
+  const charge = async ({ account, amount, max, until }: Charge): Promise<boolean> => {
+    const spent = ((await spendings.findOneBy({ account }))?.spent ?? 0) + amount
+    if (spent > max) return false
+    await spendings.upsert({ account, spent, until }, ['account'])
+    return true
+  }
+  const sweep = async (): Promise<void> => {
+    await dataSource.getRepository(UsedTable).delete({ until: LessThan(clock.now()) })
+    await spendings.delete({ until: LessThan(clock.now()) })
+  }
+
   return {
-    charge: (throttles, charges, now) =>
-      translate('LEDGER_UNAVAILABLE', () =>
-        database.transaction(async () => {
-          for (const one of throttles) if (await isFull(one, now)) return one
-          const ordered = [...charges].sort((a, b) => (a.account < b.account ? -1 : 1))
-          const before = new Map<string, number>()
-          for (const one of ordered) {
-            const spent = await spentOn(one)
-            if (spent + one.amount > one.max) return one
-            before.set(one.account, spent)
-          }
-          for (const { account, amount, until } of ordered) {
-            const spent = (before.get(account) ?? 0) + amount
-            await spendings.upsert({ account, spent, until }, ['account'])
-          }
-          for (const { account, per } of throttles) {
-            await calls.delete({ account, at: LessThan(now - per) })
-            await calls.insert({ account, at: now })
-          }
+    async settle(uses, throttles, charges, now) {
+      const bounds = throttles.length + charges.length
+      return translate(bounds === 0 ? 'REPLAY_UNAVAILABLE' : 'LEDGER_UNAVAILABLE', async () => {
+        settled = (settled + 1) % SWEEP_EVERY
+        if (settled === 0) await sweep()
+        const [only] = uses
+        // the common case, and atomic by itself
+        if (only !== undefined && uses.length === 1 && bounds === 0) return (await use(only)) ? null : 'used'
+        try {
+          await database.transaction(async () => {
+            for (const one of uses) if (!(await use(one))) throw new Refused('used')
+            for (const one of throttles) if (!(await count(one, now))) throw new Refused(one)
+            const ordered = [...charges].sort((a, b) => (a.account < b.account ? -1 : 1))
+            for (const one of ordered) if (!(await charge(one))) throw new Refused(one)
+          })
           return null
-        }),
-      ),
+        } catch (error) {
+          if (error instanceof Refused) return error.bound
+          throw error
+        }
+      })
+    },
   }
 }
 
 function chainsOf(dataSource: DataSource, clock: Clock): Chains {
   const chains = dataSource.getRepository(ChainTable)
   return {
-    async keep(leaf, tokens, until) {
-      await chains.delete({ until: LessThan(clock.now()) })
-      await insertMissing(dataSource, ChainTable, { leaf, tokens: JSON.stringify(tokens), until })
-    },
-    async find(leaf) {
-      const row = await chains.findOneBy({ leaf, until: MoreThan(clock.now()) })
-      return row === null ? null : (JSON.parse(row.tokens) as readonly string[])
-    },
+    keep: (leaf, tokens, until) =>
+      translate('REPLAY_UNAVAILABLE', async () => {
+        await chains.delete({ until: LessThan(clock.now()) })
+        await insertMissing(dataSource, ChainTable, { leaf, tokens: JSON.stringify(tokens), until })
+      }),
+    find: leaf =>
+      translate('REPLAY_UNAVAILABLE', async () => {
+        const row = await chains.findOneBy({ leaf, until: MoreThan(clock.now()) })
+        return row === null ? null : (JSON.parse(row.tokens) as readonly string[])
+      }),
   }
 }
 
