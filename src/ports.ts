@@ -81,10 +81,10 @@ export interface Chains {
 
 /** Challenges handed out by this verifier. */
 export interface Nonces {
-  /** Hands out a fresh nonce, good once and for 60 s. @throws REPLAY_UNAVAILABLE */
-  issue(): Promise<string>
+  /** Hands out a fresh nonce, good once and for 60 s, at the verifier of this audience. @throws REPLAY_UNAVAILABLE */
+  issue(self: string): Promise<string>
   /** True exactly once per nonce handed out; false for unknown, stale and used ones. */
-  consume(nonce: string): Promise<boolean>
+  consume(self: string, nonce: string): Promise<boolean>
 }
 
 /** A bound on the sum of charges to one account. */

@@ -32,7 +32,8 @@ export type KeyBinding = 'cnf+did' | 'cnf'
 export interface ChainRules {
   /** seconds; the longest root life that is trusted */
   readonly maxTtl: number
-  readonly binding: KeyBinding
+  /** `kept`: names were proved when the chain was taken in; nothing is looked up */
+  readonly binding: KeyBinding | 'kept'
   /** asked only for did:web subjects under `cnf+did` */
   readonly keys: Keys
 }
@@ -121,7 +122,7 @@ export function leafOf(chain: Chain): Link {
 /** Ties the subject's key to its name. Returns whether the name is proved. Throws KEY_BINDING, DID_METHOD and the like. */
 async function bindKey(
   { subject, key }: Pick<Link, 'subject' | 'key'>,
-  binding: KeyBinding,
+  binding: ChainRules['binding'],
   relationship: Relationship,
   keys: Keys,
 ): Promise<boolean> {
@@ -131,7 +132,7 @@ async function bindKey(
     return true
   }
   if (method !== 'web') throw new ProcuraError('DID_METHOD', { did: subject })
-  if (binding === 'cnf') return false
+  if (binding !== 'cnf+did') return binding === 'kept'
   const listed = await keys.all(subject, relationship)
   if (!listed.some(one => one.x === key.x))
     throw new ProcuraError('KEY_BINDING', { did: subject, purpose: relationship })

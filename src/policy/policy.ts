@@ -1,4 +1,4 @@
-import { ACTION, ARGUMENT, grantMembers, type Grant } from '../authority/grant.js'
+import { ACTION, grantMembers, type Grant } from '../authority/grant.js'
 import { rateShape, type Rate } from '../authority/budget.js'
 import { isDid, isDidUrl, type Did, type DidUrl } from '../did/did.js'
 import { isKeyText, parsePublicKey, type PublicKey } from '../ed25519.js'
@@ -65,7 +65,7 @@ const policyShape = object({
     object({
       issuer: did,
       maxTtl: { optional: integer(1, 86_400) },
-      grants: setOf(object({ ...grantMembers, audit: { optional: setOf(text(ARGUMENT), 1, 32) } }), 1, 64),
+      grants: setOf(object(grantMembers), 1, 64),
       approvers: { optional: setOf(did, 1, 64) },
       jwks: { optional: object({ keys: setOf(jwk, 1, 8) }) },
       rate: { optional: rateShape },
@@ -74,7 +74,7 @@ const policyShape = object({
     64,
   ),
   identity: { optional: oneOf('none') },
-  identityIssuers: { optional: setOf(did, 0, 64) },
+  identityIssuers: { optional: setOf(did, 0, 0) },
   risk: { optional: mapOf(ACTION, oneOf(...RISKS)) },
   maxStatusAge: { optional: object({ low: age, medium: age, high: age, critical: age }) },
   provenance: { optional: either(oneOf('none', 'required'), setOf(text(), 1, 64)) },

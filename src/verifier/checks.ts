@@ -70,11 +70,11 @@ export function requireAudience(aud: string, chain: Chain, self: string, progres
 /** A nonce of this verifier, used once, where the policy challenges: step 14. @throws PRESENTATION_NONCE */
 export async function requireNonce(
   nonce: string | undefined,
-  challenge: Policy['challenge'],
+  { challenge, self }: Policy,
   nonces: Nonces,
 ): Promise<void> {
   if (challenge === 'never') return
-  if (nonce === undefined || !(await nonces.consume(nonce))) throw new ProcuraError('PRESENTATION_NONCE', {})
+  if (nonce === undefined || !(await nonces.consume(self, nonce))) throw new ProcuraError('PRESENTATION_NONCE', {})
 }
 
 /**

@@ -31,6 +31,7 @@ export interface LivePorts {
 /**
  * No link was taken back: step 17, root first. Revoking one link ends everything under it, because every link is asked.
  *
+ * @param tell - the clock, asked after each list was fetched
  * @returns seconds since the host of the oldest list answered; `null` if no link has a list
  * @throws STATUS_* (profile §8.2, in its order)
  */
@@ -38,7 +39,7 @@ export async function requireLive(
   chain: Chain,
   policy: Policy,
   call: Call,
-  now: UnixSeconds,
+  tell: () => UnixSeconds,
   ports: LivePorts,
   progress: Progress,
 ): Promise<number | null> {
@@ -58,7 +59,7 @@ export async function requireLive(
         'statusIssuers',
       ) ?? []
     for (const entry of readStatus(status, validUntil - validFrom, inForce)) {
-      oldest = Math.max(oldest ?? 0, await requireUnrevoked(entry, maxAge, policy, now, ports))
+      oldest = Math.max(oldest ?? 0, await requireUnrevoked(entry, maxAge, policy, tell, ports))
     }
   }
   progress.link = null
@@ -70,12 +71,13 @@ async function requireUnrevoked(
   entry: StatusEntry,
   maxAge: number,
   policy: Policy,
-  now: UnixSeconds,
+  tell: () => UnixSeconds,
   { keys, statusLists, listVersions }: LivePorts,
 ): Promise<number> {
   const { snapshot, age } = await statusLists.read(entry.url, maxAge)
   const sealed = readList(snapshot.token, entry)
   const list = openOnce(snapshot, sealed, await listKey(sealed, entry.url, policy, keys), entry.url)
+  const now = tell()
   requireValidList(list, now, SKEW)
   requireFreshList(list, age, maxAge, now)
   requirePurpose(list, entry)

@@ -49,7 +49,7 @@ export function createVerifier(policy: Policy, ports: VerifierPorts): Verifier {
     self: policy.self,
     decide: (shown, received) => decide(shown, received, policy, ports),
     keepChain: tokens => keepChain(tokens, policy, ports),
-    challenge: () => (policy.challenge === 'never' ? Promise.resolve(null) : ports.nonces.issue()),
+    challenge: () => (policy.challenge === 'never' ? Promise.resolve(null) : ports.nonces.issue(policy.self)),
   }
 }
 
@@ -91,17 +91,18 @@ export async function decide(
     const now = tellTime(known, ports.clock) // 13
     requireFresh(presentation, now)
     requireInTime(chain, now, known)
-    await requireNonce(presentation.nonce, policy.challenge, ports.nonces) // 14
+    await requireNonce(presentation.nonce, policy, ports.nonces) // 14
     const call = requireRequest(presentation.request, received, purposesOf(chain)) // 15
     const allowing = requireEveryLinkAllows(root, chain, call, known) // 16
     requireProvenance(presentation.request, policy)
-    known.statusAge = await requireLive(chain, policy, call, now, ports, known) // 17
+    known.statusAge = await requireLive(chain, policy, call, () => tellTime(known, ports.clock), ports, known) // 17
+    const then = tellTime(known, ports.clock) // 13 again: looking things up took time
+    requireFresh(presentation, then)
+    requireInTime(chain, then, known)
     known.approval = toApprovalRequest(policy.self, leafOf(chain).digest, call)
-    const approved = await requireApproved(allowing, received.approval, known.approval, root, policy, ports.keys, now)
-    requireFresh(presentation, tellTime(known, ports.clock)) // 13 again: looking things up took time
-    requireInTime(chain, known.now, known)
+    const approved = await requireApproved(allowing, received.approval, known.approval, root, policy, ports.keys, then)
     const uses = [useOf(presentation, leafOf(chain).key), ...approved]
-    await settle(uses, policy.self, root, chain, call, known.now, ports.ledger) // 18
+    await settle(uses, policy.self, root, chain, call, then, ports.ledger) // 18
     const allowed: Decision = { ...evidence(known, policy), allow: true, code: null, link: null }
     await ports.audit.record(recordOf(allowed, received)) // 19
     return allowed

@@ -1,8 +1,8 @@
 import { requireAllowed, type Call } from '../authority/grant.js'
 import { MAX_CREDENTIAL, toCredentialJson } from '../credential/credential.js'
-import { DELEGATION, leafOf, openOwnChain, requireInTime, type Chain } from '../delegation/chain.js'
+import { DELEGATION, leafOf, openChain, openOwnChain, requireInTime, type Chain } from '../delegation/chain.js'
 import { nearest } from '../delegation/narrowing.js'
-import { storedChain, toStored } from '../delegation/stored.js'
+import { storedChain, toStored, type StoredChain } from '../delegation/stored.js'
 import { methodOf, type Did } from '../did/did.js'
 import { fromDidKey } from '../did/key.js'
 import { parsePublicKey, type PublicKey } from '../ed25519.js'
@@ -22,6 +22,11 @@ interface OpenHeld extends Held {
   readonly rootKey: PublicKey
 }
 
+function toHeld(links: Chain, chain: readonly string[], rootKey: PublicKey): OpenHeld {
+  const { digest, id, subject, validUntil, claims } = leafOf(links)
+  return { chain, links, rootKey, digest, id, subject, validUntil, authority: claims.authority }
+}
+
 function sealedOf(chain: readonly string[]): readonly Sealed[] {
   return chain.map((token, index) => readJws(token, 'vc+jwt', MAX_CREDENTIAL, `link ${index}`))
 }
@@ -30,11 +35,9 @@ function sealedOf(chain: readonly string[]): readonly Sealed[] {
 export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: WalletPorts): Agent {
   const { clock, ids, credentials } = ports
 
-  /** Opens a chain whose root verifies under the key; nothing is looked up. */
+  /** Opens a chain whose root verifies under the key; a did:web name is looked up only where a list of recipients asks. */
   async function open(chain: readonly string[], rootKey: PublicKey): Promise<OpenHeld> {
-    const links = await openOwnChain(sealedOf(chain), rootKey, ports.keys)
-    const { digest, id, subject, validUntil, claims } = leafOf(links)
-    return { chain, links, rootKey, digest, id, subject, validUntil, authority: claims.authority }
+    return toHeld(await openOwnChain(sealedOf(chain), rootKey, ports.keys), chain, rootKey)
   }
 
   /** The root's key, once its issuer is known to be trusted. */
@@ -48,20 +51,32 @@ export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: Walle
     throw new ProcuraError('KEY_NOT_AUTHORIZED', { kid: first.kid, purpose: 'assertionMethod' })
   }
 
-  /** What is held under roots that are still trusted. A root verifies under the key it verified under when it came. */
+  /**
+   * What is held under roots that are still trusted, each verified under the key it was taken in with. Nothing is looked
+   * up, and a chain that does not open (its root's keys were replaced) is left out: it must not stand in the way of others.
+   */
   async function held(): Promise<readonly OpenHeld[]> {
     const mine = await credentials.heldBy(holder.did, clock.now())
     const chains = await Promise.all(mine.map(leaf => storedChain(credentials, leaf)))
-    const trusted = chains.filter(([root]) => roots.has(root.issuer))
-    return Promise.all(
-      trusted.map(chain => {
-        const rootKey = parsePublicKey(Buffer.from(chain[0].key, 'base64url'), 'stored root')
-        return open(
-          chain.map(({ token }) => token),
-          rootKey,
-        )
-      }),
-    )
+    const opened = await Promise.all(chains.filter(isTrusted).map(openKept))
+    return opened.filter(one => one !== null)
+  }
+
+  function isTrusted([{ issuer, key }]: StoredChain): boolean {
+    const root = roots.get(issuer)
+    return root !== undefined && (root.keys === null || [...root.keys.values()].some(({ x }) => x === key))
+  }
+
+  async function openKept(chain: StoredChain): Promise<OpenHeld | null> {
+    const tokens = chain.map(({ token }) => token)
+    try {
+      const rootKey = parsePublicKey(Buffer.from(chain[0].key, 'base64url'), 'stored root')
+      const rules = { maxTtl: Infinity, binding: 'kept', keys: ports.keys } as const
+      return toHeld(await openChain(sealedOf(tokens), rootKey, rules), tokens, rootKey)
+    } catch (error) {
+      if (isProcuraError(error)) return null
+      throw error
+    }
   }
 
   /** The first answer that is not a refusal, what lives longest first; else the refusal that got furthest. */

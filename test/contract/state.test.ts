@@ -115,14 +115,15 @@ describe.each(backends)('$name', ({ open }) => {
   })
 
   test('a nonce is good once, and for a minute', async () => {
-    const [one, two] = [await first.nonces.issue(), await first.nonces.issue()]
+    const [one, two] = [await first.nonces.issue('a'), await first.nonces.issue('a')]
     const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? first : second).nonces.consume(one)),
+      Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? first : second).nonces.consume('a', one)),
     )
     expect(answers.filter(Boolean)).toHaveLength(1)
-    expect(await second.nonces.consume('guess')).toBe(false)
+    expect(await second.nonces.consume('another verifier', two)).toBe(false)
+    expect(await second.nonces.consume('a', 'guess')).toBe(false)
     now = NOW + 61
-    expect(await second.nonces.consume(two)).toBe(false)
+    expect(await second.nonces.consume('a', two)).toBe(false)
     now = NOW
   })
 

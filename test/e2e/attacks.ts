@@ -289,7 +289,7 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
     'allow',
     async decider => {
       const ports = await world()
-      const nonce = await ports.nonces.issue()
+      const nonce = await ports.nonces.issue(SELF)
       const policy = policyOf({ challenge: 'always' })
       const decision = await decider(
         await present(booker, await goodChain(), { claims: { nonce } }),
@@ -305,7 +305,7 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
     'PRESENTATION_NONCE',
     async decider => {
       const ports = await world()
-      const nonce = await ports.nonces.issue()
+      const nonce = await ports.nonces.issue(SELF)
       const policy = policyOf({ challenge: 'always' })
       await decider(await present(booker, await goodChain(), { claims: { nonce } }), REQUEST, policy, ports)
       const decision = await decider(

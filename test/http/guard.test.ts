@@ -1,4 +1,5 @@
 import { request as rawRequest } from 'node:http'
+import { connect as connectTo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { requireAuthority } from '../../src/entry/fastify.js'
@@ -206,6 +207,49 @@ describe('refused before the handler', () => {
   test('a route whose parameters cannot be derived', async () => {
     const { status, body } = await raw('GET', '/broken/1', { 'agent-presentation': await token('/broken/1') })
     expect([status, body['code']]).toEqual([500, undefined])
+  })
+
+  test('a client that hangs up while the refusal is being sent does not get the handler run', async () => {
+    const app = Fastify()
+    const verifier = remoteVerifier({ self: API, service: ORIGIN, secret: SECRET, connect: home.connect })
+    app.addHook('onSend', async () => new Promise(resolve => setTimeout(resolve, 30)))
+    let ran = 0
+    app.post('/rooms/:id', requireAuthority(verifier, { action: 'write', params: () => ({}) }), () => {
+      ran += 1
+      return {}
+    })
+    const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
+    for (const path of ['/rooms/1', '/rooms/1', '/rooms/%31']) {
+      await new Promise<void>(resolve => {
+        const socket = connectTo({ host: '127.0.0.1', port: Number(port) }, () => {
+          socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`)
+          setTimeout(() => {
+            socket.resetAndDestroy()
+            resolve()
+          }, 10)
+        })
+      })
+    }
+    await new Promise(resolve => setTimeout(resolve, 150))
+    expect(ran).toBe(0)
+    await app.close()
+  })
+
+  test.each<[string, unknown]>([
+    ['a promise', Promise.resolve({ amount: 9 })],
+    ['a Map', new Map([['amount', 9]])],
+    ['a member that is undefined', { amount: undefined }],
+    ['NaN', { amount: NaN }],
+    ['null', null],
+  ])('parameters that have no canonical form: %s', async (_name, derived) => {
+    const app = Fastify()
+    const verifier = remoteVerifier({ self: API, service: ORIGIN, secret: SECRET, connect: home.connect })
+    app.get('/rooms/:id', requireAuthority(verifier, { action: 'read', params: () => derived as never }), () => 'never')
+    const headers = { 'agent-presentation': await token() }
+    const response = await app.inject({ method: 'GET', url: '/rooms/1', headers })
+    expect(response.statusCode).toBeGreaterThanOrEqual(400)
+    expect(response.body).not.toContain('never')
+    await app.close()
   })
 
   test('a verifier that challenges: agent.fetch answers with the nonce, once', async () => {

@@ -14,6 +14,7 @@ import {
   stockPresentation,
 } from './stock.js'
 import {
+  SELF,
   delegationOf,
   goodChain,
   headerOf,
@@ -238,7 +239,7 @@ const rows: readonly Row[] = [
     },
     agent: async () => {
       const ours = world({ policy: { challenge: 'always' } })
-      const nonce = await ours.nonces.issue()
+      const nonce = await ours.nonces.issue(SELF)
       const chain = await goodChain()
       return {
         good: await ours.presentation(await present(chain, booker, { nonce })),
@@ -247,7 +248,7 @@ const rows: readonly Row[] = [
     },
     decide: async () => {
       const ours = world({ policy: { challenge: 'always' } })
-      const nonce = await ours.nonces.issue()
+      const nonce = await ours.nonces.issue(SELF)
       const chain = await goodChain()
       return {
         good: await ours.decide(await present(chain, booker, { nonce })),

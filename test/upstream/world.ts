@@ -21,7 +21,7 @@ import { decide, type VerifierPorts } from '../../src/verifier/verifier.js'
 import { booker, NOW, owner, planner, signText, type Actor } from './actors.js'
 import { credentialAnswer, presentationAnswer, stockAgent, type Agent } from './stock.js'
 
-const SELF = 'https://api.travel.example'
+export const SELF = 'https://api.travel.example'
 const BASE = 'https://status.travel.example/sl/'
 const LIST = `${BASE}1`
 /** Where the root's revocation bit stands. */
@@ -145,7 +145,7 @@ export interface World {
   readonly provider: VcJoseProvider
   /** DIDs and list URLs that the verifier asked for, in order */
   readonly fetched: readonly string[]
-  readonly nonces: { issue(): Promise<string> }
+  readonly nonces: { issue(self: string): Promise<string> }
   /** `verified` or the code of `agent.verifyCredential` */
   credential(document: unknown): Promise<string>
   /** `verified` or the code of `agent.verifyPresentation` for {@link REQUEST} */

@@ -2,7 +2,7 @@ import { ProcuraError } from '../../errors.js'
 import type { JsonObject } from '../../json.js'
 import { bodyDigest } from '../../presentation/request.js'
 import type { Agent, PresentRequest } from '../../wallet/wallet.js'
-import { exchange, type Reach } from './http.js'
+import { exchange, readAtMost, type Reach } from './http.js'
 
 /** What the agent wants the server to do; the server derives the same on its own. */
 export interface CallAuthority {
@@ -63,7 +63,7 @@ export function agentFetch(agent: Agent, reach: Reach): AgentFetch {
       const asked = { 'content-type': 'application/json' }
       const tokens = Buffer.from(JSON.stringify(chain))
       const kept = await exchange(upload, { method: 'PUT', headers: asked, body: tokens, signal }, reach)
-      await kept.arrayBuffer()
+      await kept.body?.cancel()
       if (kept.ok) return send({ 'agent-proof': (await agent.prove(request)).proof })
       // only what will not change by itself is remembered
       if ([404, 405, 501].includes(kept.status)) whole.add(url.origin)
@@ -79,7 +79,7 @@ export function agentFetch(agent: Agent, reach: Reach): AgentFetch {
     const response = await attempt(due)
     const nonce = NONCE.exec(response.headers.get('www-authenticate') ?? '')?.[1]
     if (response.status !== 401 || nonce === undefined) return response
-    await response.arrayBuffer()
+    await response.body?.cancel()
     return attempt({ ...due, nonce })
   }
 }
@@ -87,15 +87,17 @@ export function agentFetch(agent: Agent, reach: Reach): AgentFetch {
 /** Characters of a presentation that still travel in a header (profile §5.2). */
 const MAX_INLINE = 6144
 const NONCE = /^Agent-Proof nonce="([A-Za-z0-9_-]{1,128})"$/
+/** Bytes of a problem document. */
+const MAX_PROBLEM = 64 * 1024
 /** Where a resource server takes chains. */
 const CHAINS_PATH = '/.well-known/procura/chains/'
 
 /** Whether a 401 asks for the chain; its body is read to know, so the answer is handed on with what was read. */
 async function settle(response: Response): Promise<{ readonly isUnknown: boolean; readonly response: Response }> {
   if (response.status !== 401) return { isUnknown: false, response }
-  const text = await response.text()
+  const text = await readAtMost(response, MAX_PROBLEM)
   const { status, headers } = response
-  return { isUnknown: text.includes('"CHAIN_UNKNOWN"'), response: new Response(text, { status, headers }) }
+  return { isUnknown: Buffer.from(text).includes('"CHAIN_UNKNOWN"'), response: new Response(text, { status, headers }) }
 }
 
 function isJson(body: unknown): boolean {

@@ -46,3 +46,21 @@ export async function exchange(url: URL, call: HttpCall, reach: Reach): Promise<
     throw new ProcuraError('SERVICE_UNAVAILABLE', { service: url.origin, why }, { cause })
   }
 }
+
+/**
+ * The body of an answer, read to its end.
+ *
+ * @param limit - bytes; one more and the answer is given up
+ * @throws SERVICE_UNAVAILABLE
+ */
+export async function readAtMost(response: Response, limit: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += (chunk as Uint8Array).length
+    if (size > limit)
+      throw new ProcuraError('SERVICE_UNAVAILABLE', { service: 'the server', why: 'too long an answer' })
+    chunks.push(chunk as Uint8Array)
+  }
+  return Buffer.concat(chunks)
+}

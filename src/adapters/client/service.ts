@@ -1,12 +1,17 @@
 import { digestOf } from '../../encoding.js'
 import { isCode, isProcuraError, ProcuraError, printable } from '../../errors.js'
-import { isObject, member, parseJson, type JsonObject } from '../../json.js'
+import { canonicalize, isObject, member, parseJson, type JsonObject } from '../../json.js'
 import type { Clock, Ids, StatusLeases } from '../../ports.js'
 import { signProof } from '../../presentation/proof.js'
 import { bodyDigest } from '../../presentation/request.js'
 import type { Signer } from '../../signer.js'
 import type { Decision, Verifier } from '../../verifier/verifier.js'
-import { exchange, type Reach } from './http.js'
+import { exchange, readAtMost, type Reach } from './http.js'
+
+/** Milliseconds for a whole call. */
+const PATIENCE = 15_000
+/** Bytes of an answer. */
+const MAX_ANSWER = 1024 * 1024
 
 /** What calls to a service need. */
 export interface ServiceOptions {
@@ -45,7 +50,11 @@ async function post(
   method: 'POST' | 'PUT' = 'POST',
 ): Promise<JsonObject> {
   const all = { ...headers, 'content-type': 'application/json', accept: 'application/json' }
-  const response = await exchange(new URL(url), { method, headers: all, body }, reach)
+  const response = await exchange(
+    new URL(url),
+    { method, headers: all, body, signal: AbortSignal.timeout(PATIENCE) },
+    reach,
+  )
   if (response.status === 204) return {}
   const answer = await readAnswer(response, service)
   if (response.ok) return answer
@@ -55,7 +64,7 @@ async function post(
 }
 
 async function readAnswer(response: Response, service: string): Promise<JsonObject> {
-  const { value } = parseJson(Buffer.from(await response.arrayBuffer()), `answer of ${printable(service)}`)
+  const { value } = parseJson(await readAtMost(response, MAX_ANSWER), `answer of ${printable(service)}`)
   if (isObject(value)) return value
   throw new ProcuraError('SERVICE_UNAVAILABLE', { service, why: 'its answer is not an object' })
 }
@@ -111,14 +120,12 @@ export function remoteVerifier(self: string, secret: string, options: ServiceOpt
 
     async decide(shown, request) {
       const { method, url, bodyDigest, action, resource, params } = request
-      const body = Buffer.from(
-        JSON.stringify({
-          ...(typeof shown === 'string' ? { presentation: shown } : shown),
-          ...(request.approval === undefined ? {} : { approval: request.approval }),
-          request: { method, url, bodyDigest, action, resource, params },
-        }),
-      )
-      const answer = await post(`${options.service}/v1/verify`, body, headers, options).catch(asOurTrouble)
+      const body = canonicalize({
+        ...(typeof shown === 'string' ? { presentation: shown } : shown),
+        ...(request.approval === undefined ? {} : { approval: request.approval }),
+        request: { method, url, bodyDigest, action, resource, params },
+      })
+      const answer = await post(`${options.service}/v1/verify`, Buffer.from(body), headers, options).catch(asOurTrouble)
       const isDecision = answer['allow'] === true || (answer['allow'] === false && isCode(answer['code']))
       if (!isDecision)
         throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why: 'its answer is no decision' })

@@ -3,13 +3,13 @@ import type {
   FastifyPluginAsync,
   FastifyReply,
   FastifyRequest,
-  onRequestAsyncHookHandler,
-  preHandlerAsyncHookHandler,
+  onRequestHookHandler,
+  preHandlerHookHandler,
   preParsingAsyncHookHandler,
 } from 'fastify'
 import type { Decision, Verifier } from '../../verifier/verifier.js'
 import { CHAINS_PATH, keepChain } from './chains.js'
-import { headerValues, judge, requirePlainPath, type Intent, type RawRequest } from './guard.js'
+import { headerValues, judge, requirePlainPath, type Intent, type RawRequest, type Verdict } from './guard.js'
 import { PROBLEM, toProblem, toRefusal } from './problem.js'
 
 declare module 'fastify' {
@@ -29,9 +29,9 @@ export interface GuardOptions {
 
 /** Route options of Fastify: spread them into a route, or pass them as its second argument. */
 export interface Guarded {
-  readonly onRequest: onRequestAsyncHookHandler
+  readonly onRequest: onRequestHookHandler
   readonly preParsing: preParsingAsyncHookHandler
-  readonly preHandler: preHandlerAsyncHookHandler
+  readonly preHandler: preHandlerHookHandler
 }
 
 const bodies = new WeakMap<FastifyRequest, Buffer>()
@@ -46,11 +46,14 @@ const bodies = new WeakMap<FastifyRequest, Buffer>()
  */
 export function requireAuthority(verifier: Verifier, options: GuardOptions): Guarded {
   return {
-    async onRequest(request, reply) {
+    // With callbacks, a refused request has no way on: an async hook goes on to the handler when the client hangs up
+    // while the refusal is still being sent.
+    onRequest(request, reply, done) {
       try {
         requirePlainPath(request.raw.url ?? '')
+        done()
       } catch (thrown) {
-        await reply
+        void reply
           .code(400)
           .type(PROBLEM)
           .send(toProblem(toRefusal(thrown), true))
@@ -61,10 +64,14 @@ export function requireAuthority(verifier: Verifier, options: GuardOptions): Gua
       bodies.set(request, body)
       return Object.assign(Readable.from(body.length === 0 ? [] : [body]), { receivedEncodedLength: body.length })
     },
-    async preHandler(request, reply) {
-      const verdict = await judge(verifier, toRaw(request), () => toIntent(options, request))
-      if (verdict.allow) request.authority = verdict.decision
-      else await send(reply, verdict)
+    preHandler(request, reply, done) {
+      const answer = (verdict: Verdict): void => {
+        if (verdict.allow) {
+          request.authority = verdict.decision
+          done()
+        } else send(reply, verdict)
+      }
+      judge(verifier, toRaw(request), () => toIntent(options, request)).then(answer, done)
     },
   }
 }
@@ -100,11 +107,8 @@ export function acceptChains(verifier: Verifier): FastifyPluginAsync {
 /** Bytes of an uploaded chain: eight credentials and their commas. */
 const MAX_UPLOAD = 66 * 1024
 
-async function send(
-  reply: FastifyReply,
-  { problem, headers }: Extract<Awaited<ReturnType<typeof judge>>, { allow: false }>,
-): Promise<void> {
-  await reply.code(problem.status).headers(headers).type(PROBLEM).send(problem)
+function send(reply: FastifyReply, { problem, headers }: Extract<Verdict, { allow: false }>): void {
+  void reply.code(problem.status).headers(headers).type(PROBLEM).send(problem)
 }
 
 function toIntent({ action, params, path }: GuardOptions, request: FastifyRequest): Intent {

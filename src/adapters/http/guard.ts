@@ -1,6 +1,6 @@
 import { isResource } from '../../authority/resource.js'
 import { ProcuraError } from '../../errors.js'
-import type { JsonObject } from '../../json.js'
+import { canonicalize, type JsonObject } from '../../json.js'
 import type { ApprovalRequest } from '../../presentation/approval.js'
 import { bodyDigest, type ReceivedRequest } from '../../presentation/request.js'
 import type { Decision, Shown, Verifier } from '../../verifier/verifier.js'
@@ -123,7 +123,9 @@ function atMostOne(raw: RawRequest, name: string): string | undefined {
   return value
 }
 
-function toReceived(self: string, raw: RawRequest, { action, params, path }: Intent): ReceivedRequest {
+function toReceived(self: string, raw: RawRequest, { action, params: derived, path }: Intent): ReceivedRequest {
+  // what has no canonical form (a promise, a Map, a member that is undefined) would be digested as something else
+  const params = JSON.parse(canonicalize(derived)) as JsonObject
   const own = raw.target.split('?', 1)[0] ?? '/'
   const resource = `${self}${path ?? (own === '/' ? '' : own)}`
   if (!isResource(resource) || path?.startsWith('/') === false)

@@ -97,17 +97,18 @@ export const NONCE_TTL = 60
 export function memoryNonces(clock: Clock, ids: Ids, capacity = CAPACITY): Nonces {
   const open = new Map<string, UnixSeconds>()
   return {
-    issue() {
+    issue(self) {
       const now = clock.now()
       if (open.size >= capacity) for (const [old, until] of open) if (until < now) open.delete(old)
       if (open.size >= capacity) return refuse('too many challenges at once')
       const nonce = ids.token()
-      open.set(nonce, now + NONCE_TTL)
+      open.set(`${self} ${nonce}`, now + NONCE_TTL)
       return Promise.resolve(nonce)
     },
-    consume(nonce) {
-      const until = open.get(nonce)
-      open.delete(nonce)
+    consume(self, nonce) {
+      const name = `${self} ${nonce}`
+      const until = open.get(name)
+      open.delete(name)
       return Promise.resolve(until !== undefined && clock.now() <= until)
     },
   }

@@ -25,16 +25,16 @@ export function storeState(database: Database, clock: Clock, ids: Ids): State {
 function noncesOf(dataSource: DataSource, clock: Clock, ids: Ids): Nonces {
   const nonces = dataSource.getRepository(NonceTable)
   return {
-    issue: () =>
+    issue: self =>
       translate('REPLAY_UNAVAILABLE', async () => {
         const [nonce, now] = [ids.token(), clock.now()]
         await nonces.delete({ until: LessThan(now) })
-        await nonces.insert({ nonce, until: now + NONCE_TTL })
+        await nonces.insert({ nonce: `${self} ${nonce}`, until: now + NONCE_TTL })
         return nonce
       }),
-    consume: nonce =>
+    consume: (self, nonce) =>
       translate('REPLAY_UNAVAILABLE', () =>
-        deleteOne(dataSource, NonceTable, { nonce, until: MoreThanOrEqual(clock.now()) }),
+        deleteOne(dataSource, NonceTable, { nonce: `${self} ${nonce}`, until: MoreThanOrEqual(clock.now()) }),
       ),
   }
 }
@@ -106,7 +106,8 @@ function chainsOf(dataSource: DataSource, clock: Clock): Chains {
     keep: (leaf, tokens, until) =>
       translate('REPLAY_UNAVAILABLE', async () => {
         await chains.delete({ until: LessThan(clock.now()) })
-        await insertMissing(dataSource, ChainTable, { leaf, tokens: JSON.stringify(tokens), until })
+        // what was verified last stands: the same content can come with another signature
+        await chains.upsert({ leaf, tokens: JSON.stringify(tokens), until }, ['leaf'])
       }),
     find: leaf =>
       translate('REPLAY_UNAVAILABLE', async () => {

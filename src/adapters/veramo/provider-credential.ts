@@ -29,7 +29,7 @@ export async function requireCredential(token: string, policy: Policy, ports: Ve
     progress,
   )
   requireInTime(chain, now, progress)
-  await requireLive(chain, policy, riskiestCall(chain, policy), now, ports, progress)
+  await requireLive(chain, policy, riskiestCall(chain, policy), () => now, ports, progress)
   return chain[0]
 }
 
