@@ -62,7 +62,7 @@ const identity = credential({ agent: { name: 'x', operator: owner.did, autonomy:
 const policy: JsonObject = {
   self: SELF,
   maxChain: 5,
-  roots: [{ issuer: owner.did, maxTtl: 60, grants: [{ ...GRANT, audit: ['a'] }], rate: { max: 1, per: 1 }, jwks: { keys: [{ kid: owner.kid, kty: 'OKP', crv: 'Ed25519', x: owner.publicKey.x }] } }], // prettier-ignore
+  roots: [{ issuer: owner.did, maxTtl: 60, grants: [GRANT], rate: { max: 1, per: 1 }, jwks: { keys: [{ kid: owner.kid, kty: 'OKP', crv: 'Ed25519', x: owner.publicKey.x }] } }], // prettier-ignore
   risk: { book: 'low' },
   maxStatusAge: { low: 1 },
 }
