@@ -26,10 +26,16 @@ export type Shown = string | { readonly proof: string }
  */
 export async function readShown(shown: Shown, { maxChain }: Policy, chains: Chains): Promise<SealedPresentation> {
   if (typeof shown === 'string') return readPresentation(shown, maxChain)
+  if (!isReference(shown)) throw new ProcuraError('JWS_FORMAT', { why: 'neither a token nor a proof' })
   const { sealed, leaf } = readReference(shown.proof)
   const tokens = await chains.find(leaf)
   if (tokens === null) throw new ProcuraError('CHAIN_UNKNOWN', { leaf })
   return { sealed, credentials: readTokens(tokens, maxChain) }
+}
+
+/** Callers without types hand over anything. */
+function isReference(shown: unknown): shown is { readonly proof: string } {
+  return typeof shown === 'object' && shown !== null && 'proof' in shown && typeof shown.proof === 'string'
 }
 
 /** The policy's root that the chain claims to start from: step 6, before any network access. @throws ROOT_UNTRUSTED */

@@ -110,7 +110,7 @@ export async function decide(
     const error = toProcuraError(thrown)
     const refused = refusal(error, known, policy)
     const defect = error.cause instanceof Error && error.code === 'INTERNAL' ? { defect: error.cause.stack } : {}
-    await putOnRecord(ports.audit, { ...recordOf(refused, received), ...defect })
+    await putOnRecord(ports.audit, () => ({ ...recordOf(refused, received), ...defect }))
     return refused
   }
 }
@@ -135,9 +135,9 @@ function tellTime(known: Known, clock: Clock): UnixSeconds {
 }
 
 /** A refusal stays a refusal also where it cannot be recorded. */
-async function putOnRecord(audit: Audit, entry: object): Promise<void> {
+async function putOnRecord(audit: Audit, entry: () => object): Promise<void> {
   try {
-    await audit.record(entry)
+    await audit.record(entry())
   } catch {
     return
   }

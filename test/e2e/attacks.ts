@@ -117,6 +117,23 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
     },
   ],
   [
+    'nothing is shown',
+    'JWS_FORMAT',
+    async decider => codeOf(await decider(null as never, REQUEST, policyOf(), await world())),
+  ],
+  [
+    'a proof that is no text',
+    'JWS_FORMAT',
+    async decider => codeOf(await decider({ proof: 5 } as never, REQUEST, policyOf(), await world())),
+  ],
+  ['a request without a URL', 'REQUEST_URL', once(() => Promise.resolve({ request: { url: undefined as never } }))],
+  [
+    'no request at all',
+    'INTERNAL',
+    async decider =>
+      codeOf(await decider(await present(booker, await goodChain()), null as never, policyOf(), await world())),
+  ],
+  [
     'every decision has a name',
     '0192f5c2-0000-4000-8000-000000000000',
     async decider => (await decider('garbage', REQUEST, policyOf(), await world())).decisionId,
