@@ -2,7 +2,7 @@ import { request as rawRequest } from 'node:http'
 import { connect as connectTo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { requireAuthority } from '../../src/entry/fastify.js'
+import { acceptChains, requireAuthority } from '../../src/entry/fastify.js'
 import { createVerifier, fileAudit, remoteVerifier, sqliteState } from '../../src/entry/verifier.js'
 import { openWallet, type OpenWallet, type WalletAgent } from '../../src/entry/wallet.js'
 import { join } from 'node:path'
@@ -249,6 +249,29 @@ describe('refused before the handler', () => {
     const response = await app.inject({ method: 'GET', url: '/rooms/1', headers })
     expect(response.statusCode).toBeGreaterThanOrEqual(400)
     expect(response.body).not.toContain('never')
+    await app.close()
+  })
+
+  test('an upload that is not what its address says, or of a stranger, is refused and tells the kind alone', async () => {
+    const app = Fastify()
+    const verifier = remoteVerifier({ self: API, service: ORIGIN, secret: SECRET, connect: home.connect })
+    const wrong = remoteVerifier({ self: API, service: ORIGIN, secret: 'not-the-secret-of-it', connect: home.connect })
+    await app.register(acceptChains(verifier))
+    await app.register(acceptChains(wrong), { prefix: '/misconfigured' })
+    const [held] = await booker.held()
+    const put = async (digest: string, chain: unknown, prefix = ''): Promise<[number, unknown]> => {
+      const url = `${prefix}/.well-known/procura/chains/${digest}`
+      const headers = { 'content-type': 'application/json' }
+      const response = await app.inject({ method: 'PUT', url, headers, payload: JSON.stringify(chain) })
+      return [response.statusCode, response.body === '' ? undefined : response.json<{ code?: string }>().code]
+    }
+    const { digest, chain } = held!
+    const forged = [`${chain[0]!.slice(0, -86)}${'A'.repeat(86)}`]
+    expect(await put('uEiAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', chain)).toEqual([400, undefined])
+    expect((await put(digest, [])).at(1)).toBeUndefined()
+    expect((await put(digest, forged))[0]).toBeGreaterThanOrEqual(400)
+    expect(await put(digest, chain, '/misconfigured')).toEqual([503, undefined])
+    expect(await put(digest, chain)).toEqual([204, undefined])
     await app.close()
   })
 
