@@ -228,6 +228,8 @@ export const ERRORS = {
   BUDGET_EXHAUSTED: ['forbidden', 'budget of {max} {unit} does not cover the call', 'ask for more budget'],
   LEDGER_UNAVAILABLE: ['unavailable', 'budgets cannot be charged: {why}', 'retry later; configure a ledger'],
   AUDIT_UNAVAILABLE: ['unavailable', 'the decision cannot be recorded: {why}', 'retry later'],
+  // the commit point
+  RESERVATION_CLOSED: ['conflict', 'the reservation cannot be used any more: {why}', 'ask for a new decision'],
   // the service's own edges
   CALLER_UNKNOWN: ['unauthenticated', 'the caller is not known: {why}', 'authenticate as the route asks'],
   CALLER_FORBIDDEN: ['forbidden', '{caller} may not {what}', 'ask the issuer or an admin'],

@@ -9,13 +9,14 @@ export type { Authority, AuthorityDraft, GrantJson, StatusIssuer } from './autho
 export type { Budget, Rate } from './authority/budget.js'
 export type { Constraint, Scalar } from './authority/constraint.js'
 export type { Call, Grant } from './authority/grant.js'
-export { parsePolicy, type Policy, type Risk, type Root } from './policy/policy.js'
+export { parsePolicy, type Policy, type PolicyGrant, type Risk, type Root } from './policy/policy.js'
 export { bodyDigest, paramsDigest, type ReceivedRequest } from './presentation/request.js'
 export {
   createVerifier,
-  decide,
+  type Commitment,
   type Decision,
   type Evidence,
+  type LocalVerifier,
   type Verifier,
   type VerifierPorts,
 } from './verifier/verifier.js'

@@ -1,6 +1,7 @@
 import type { Did, DidUrl } from './did/did.js'
 import type { PublicKey } from './ed25519.js'
 import type { Digest } from './encoding.js'
+import type { Json } from './json.js'
 import type { Signer } from './signer.js'
 import type { UnixSeconds } from './time.js'
 
@@ -55,10 +56,19 @@ export interface ListVersions {
   raise(issuer: Did, url: string, version: number): Promise<number>
 }
 
-/** Revocations learned from events whose signers were judged before they came here. */
+/** A revocation event whose signature verified (profile §8.3). Whether it counts is judged against each chain. */
+export interface RevocationEvent {
+  /** digest of the credential that was revoked, or DID of the agent that was stopped */
+  readonly target: Digest | Did
+  readonly signer: Did
+}
+
+/** Revocation events, anybody's: a stranger's is kept but inert. */
 export interface Revocations {
-  /** The first of the digests that is revoked, or `null`. */
-  revoked(digests: readonly Digest[]): Promise<Digest | null>
+  /** Remembers the event; learning it twice is the same as once. @throws STATUS_UNAVAILABLE */
+  learn(event: RevocationEvent): Promise<void>
+  /** All events that name one of the targets. @throws STATUS_UNAVAILABLE */
+  about(targets: readonly (Digest | Did)[]): Promise<readonly RevocationEvent[]>
 }
 
 /** Something that may be used once. */
@@ -85,6 +95,8 @@ export interface Nonces {
   issue(self: string): Promise<string>
   /** True exactly once per nonce handed out; false for unknown, stale and used ones. */
   consume(self: string, nonce: string): Promise<boolean>
+  /** Whether `consume` would say true now; uses nothing up. */
+  isOpen(self: string, nonce: string): Promise<boolean>
 }
 
 /** A bound on the sum of charges to one account. */
@@ -106,22 +118,57 @@ export interface Throttle {
   readonly per: number
 }
 
-/** What was used, how often was called, and what was spent. */
+/** What holds a charge until its effect is certain (profile §6, charging). */
+export interface Hold {
+  /** the decision's id */
+  readonly id: string
+  /** the end of the reservation; from then on the charge stays, because its effect may have happened */
+  readonly until: UnixSeconds
+  /** what has to be looked at again before the effect */
+  readonly facts: Json
+}
+
+/** `expired` was never closed and is as good as committed. */
+export type HoldState = 'open' | 'committed' | 'released' | 'expired'
+
+/** A hold as it stands. */
+export interface Held extends Hold {
+  readonly state: HoldState
+}
+
+/** What one accepted call takes, all or none. */
+export interface Settlement {
+  /** of different keys; each succeeds exactly once */
+  readonly uses: readonly Use[]
+  readonly throttles: readonly Throttle[]
+  readonly charges: readonly Charge[]
+  /** `null`: charged for good */
+  readonly hold: Hold | null
+  /** the caller's clock */
+  readonly now: UnixSeconds
+}
+
+/** What was used, how often was called, what was spent, and what is held. */
 export interface Ledger {
   /**
    * In one step, across all processes that share the store: uses all, counts all and charges all, or does nothing.
    *
-   * @param uses - of different keys; each succeeds exactly once
-   * @param now - the caller's clock
    * @returns `null` if all was done; `used` if one was used before; else the first bound that refused
    * @throws REPLAY_UNAVAILABLE, LEDGER_UNAVAILABLE
    */
-  settle(
-    uses: readonly Use[],
-    throttles: readonly Throttle[],
-    charges: readonly Charge[],
-    now: UnixSeconds,
-  ): Promise<null | 'used' | Throttle | Charge>
+  settle(settlement: Settlement): Promise<null | 'used' | Throttle | Charge>
+  /** What `settle` would answer now; does nothing. @throws REPLAY_UNAVAILABLE, LEDGER_UNAVAILABLE */
+  probe(settlement: Settlement): Promise<null | 'used' | Throttle | Charge>
+  /** The hold, or `null` if there is none, or none any more a day after its end. @throws LEDGER_UNAVAILABLE */
+  held(id: string, now: UnixSeconds): Promise<Held | null>
+  /**
+   * Closes a hold that is open; one that is not stays as it is. Releasing gives back what was charged, and neither the
+   * use nor the counted call. In one step: of two that close at once, one decides.
+   *
+   * @returns how the hold stands afterwards; `null` if there is none
+   * @throws LEDGER_UNAVAILABLE
+   */
+  close(id: string, to: 'committed' | 'released', now: UnixSeconds): Promise<HoldState | null>
 }
 
 /** What a verifier must remember between calls. */

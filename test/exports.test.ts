@@ -17,7 +17,7 @@ test('the public names of every subpath: values', async () => {
       .join(' ')
   expect(names).toMatchInlineSnapshot(`
     {
-      ".": "ERRORS ProcuraError bodyDigest canonicalize createIssuer createVerifier createWallet decide digestOf fromDidKey isProcuraError openJws paramsDigest parsePolicy parsePublicKey readJws signJws toDidKey",
+      ".": "ERRORS ProcuraError bodyDigest canonicalize createIssuer createVerifier createWallet digestOf fromDidKey isProcuraError openJws paramsDigest parsePolicy parsePublicKey readJws signJws toDidKey",
       "./fastify": "acceptChains requireAuthority",
       "./issuer": "OPERATOR openIssuer",
       "./service": "openService serve",
@@ -51,12 +51,12 @@ test('the public names of every subpath: types', () => {
   }
   expect(names).toMatchInlineSnapshot(`
     {
-      ".": "Agent Audit Authority AuthorityDraft Budget Call Chains Charge Clock Code Constraint Credentials Decision Delegation Did DidUrl Digest Evidence Facts Grant GrantJson GrantRequest Held Ids Issuer IssuerPorts Json JsonObject KeyHolder Keys Kind Ledger ListVersions Nonces Policy PublicKey Rate ReceivedRequest Relationship Revocations Revoked Risk Root Scalar Sealed Signer Snapshot State StatusIssuer StatusLeases StatusLists StatusPlace StatusRows StoredCredential StoredList Throttle Transactions Use Vault Verified Verifier VerifierPorts Wallet WalletPorts",
+      ".": "Agent Audit Authority AuthorityDraft Budget Call Chains Charge Clock Code Commitment Constraint Credentials Decision Delegation Did DidUrl Digest Evidence Facts Grant GrantJson GrantRequest Held Hold HoldState Ids Issuer IssuerPorts Json JsonObject KeyHolder Keys Kind Ledger ListVersions LocalVerifier Nonces Policy PolicyGrant PublicKey Rate ReceivedRequest Relationship RevocationEvent Revocations Revoked Risk Root Scalar Sealed Settlement Signer Snapshot State StatusIssuer StatusLeases StatusLists StatusPlace StatusRows StoredCredential StoredList Throttle Transactions Use Vault Verified Verifier VerifierPorts Wallet WalletPorts",
       "./fastify": "GuardOptions Guarded",
       "./issuer": "IssuerOptions OpenIssuer RootGrant",
       "./service": "Service ServiceOptions",
       "./veramo": "AgentFile Registry VcJoseOptions VeramoAgent",
-      "./verifier": "Decision RemoteOptions State Verifier VerifierOptions",
+      "./verifier": "Commitment Decision LocalVerifier RemoteOptions State Verifier VerifierOptions",
       "./wallet": "Agent AgentFetch AgentRequest ApprovalRequest Delegation Held OpenWallet WalletAgent WalletOptions",
     }
   `)

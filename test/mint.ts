@@ -1,7 +1,14 @@
 import { createPrivateKey, createHash, createPublicKey, sign } from 'node:crypto'
-import { memoryChains, memoryLedger, memoryNonces, memoryVersions } from '../src/adapters/state/memory.js'
+import {
+  memoryChains,
+  memoryLedger,
+  memoryNonces,
+  memoryRevocations,
+  memoryVersions,
+} from '../src/adapters/state/memory.js'
 import { toAuthorityJson, type Authority } from '../src/authority/authority.js'
 import { CONTEXTS, toCredentialJson } from '../src/credential/credential.js'
+import { IDENTITY } from '../src/credential/identity.js'
 import { CAPABILITY, DELEGATION } from '../src/delegation/chain.js'
 import type { Did, DidUrl } from '../src/did/did.js'
 import { didKeyUrl, fromDidKey, toDidKey } from '../src/did/key.js'
@@ -111,6 +118,37 @@ export async function mint(options: MintOptions): Promise<Minted> {
   return { token, digest: digestOf(token.slice(0, token.lastIndexOf('.'))), id, authority }
 }
 
+export interface IdentityOptions {
+  readonly issuer: Signer
+  readonly of: Party
+  readonly from?: number
+  readonly until?: number
+  /** `null`: no status */
+  readonly index?: number | null
+  readonly list?: string
+  /** members that replace those of the claims */
+  readonly claims?: JsonObject
+}
+
+/** Signs an identity credential; whatever is not said is well-formed. */
+export async function identify(options: IdentityOptions): Promise<{ readonly token: string; readonly digest: Digest }> {
+  const { issuer, of, from = -240, until = 1800, index = 500_000 + (counter += 1), list = LIST } = options
+  const claims = toCredentialJson({
+    id: `urn:uuid:0192f5c2-1111-7000-8000-${String((counter += 1)).padStart(12, '0')}`,
+    type: IDENTITY,
+    issuer: issuer.did,
+    subject: of.did,
+    key: of.publicKey,
+    issuedAt: NOW + from,
+    validFrom: NOW + from,
+    validUntil: NOW + until,
+    claims: { agent: { name: 'trip-planner', operator: owner.did, autonomy: 'L4', risk: 'high' } },
+    ...(index === null ? {} : { status: toStatusJson(list, index % 100_000) }),
+  })
+  const token = await signJws({ ...claims, ...options.claims }, 'vc+jwt', issuer)
+  return { token, digest: digestOf(token.slice(0, token.lastIndexOf('.'))) }
+}
+
 /** owner → planner → booker, each link as wide as the one above. */
 export async function goodChain(authority: Partial<Authority> = {}): Promise<[Minted, Minted]> {
   const root = await mint({ signer: owner, to: planner, until: 3600, authority })
@@ -164,8 +202,8 @@ export function present(
 }
 
 /** Signs a proof for {@link REQUEST} that names a chain by its leaf. */
-export function prove(holder: Signer, leaf: Digest): Promise<string> {
-  return signJws({ ...bound(holder), leaf }, 'agent-proof+jwt', holder)
+export function prove(holder: Signer, leaf: Digest, claims: JsonObject = {}): Promise<string> {
+  return signJws({ ...bound(holder), leaf, ...claims }, 'agent-proof+jwt', holder)
 }
 
 export function policyOf(overrides: JsonObject = {}): Policy {
@@ -220,7 +258,7 @@ export async function world(
           : Promise.reject(new ProcuraError('STATUS_UNAVAILABLE', { list: url, why: 'no such host' })),
     },
     listVersions: memoryVersions(),
-    revocations: { revoked: () => Promise.resolve(null) },
+    revocations: memoryRevocations(),
     chains: memoryChains(clock),
     nonces: memoryNonces(clock, { uuid: () => '', token: () => 'N'.repeat(22) }),
     ledger: memoryLedger({ now: () => NOW - 1000 }, { budgets: true }),

@@ -8,7 +8,7 @@ import { bitAt, bitsOf, decodeList, encodeList } from '../src/status/bitstring.j
 import { fromDidKey } from '../src/did/key.js'
 import type { Did } from '../src/did/did.js'
 import { parsePublicKey, verifyEd25519 } from '../src/ed25519.js'
-import { decide } from '../src/verifier/verifier.js'
+import { createVerifier } from '../src/verifier/verifier.js'
 import { canonicalize, type Json } from '../src/json.js'
 import { base58btc } from 'multiformats/bases/base58'
 import { inflateSync } from 'node:zlib'
@@ -16,7 +16,7 @@ import { inflateSync } from 'node:zlib'
 const DIR = join(import.meta.dirname, 'vectors')
 const json = <T>(...path: string[]): T => JSON.parse(readFileSync(join(DIR, ...path), 'utf8')) as T
 const runner = {
-  decide,
+  createVerifier,
   ids: systemIds,
   stores: () => ({ ledger: memoryLedger(systemClock, { budgets: true }), listVersions: memoryVersions() }),
 }

@@ -104,8 +104,10 @@ function logged(verifier, log) {
     self: verifier.self,
     challenge: () => verifier.challenge(),
     keepChain: tokens => verifier.keepChain(tokens),
-    async decide(token, request) {
-      const decision = await verifier.decide(token, request)
+    commit: id => verifier.commit(id),
+    release: id => verifier.release(id),
+    async decide(token, request, options) {
+      const decision = await verifier.decide(token, request, options)
       log.set(verifier.self, decision)
       return decision
     },

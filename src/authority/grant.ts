@@ -67,7 +67,7 @@ export function toGrantJson(grant: Grant): Json {
  * @returns the grants that allow it
  * @throws DENIED_RESOURCE, DENIED_ACTION, DENIED_ARG, DENIED_ARG_UNKNOWN, DENIED_ARG_MISSING
  */
-export function requireAllowed(grants: readonly Grant[], call: Call): readonly Grant[] {
+export function requireAllowed<G extends Grant>(grants: readonly G[], call: Call): readonly G[] {
   const here = grants.filter(grant => covers(grant.resource, call.resource))
   if (here.length === 0) throw new ProcuraError('DENIED_RESOURCE', { resource: call.resource })
   const doing = here.filter(grant => grant.actions.includes(call.action))
@@ -105,6 +105,11 @@ export function requireNarrower(children: readonly Grant[], parents: readonly Gr
     const closest = refusals.reduce((best, next) => (rank(next) > rank(best) ? next : best), refusals[0] ?? null)
     throw closest ?? new ProcuraError('WIDENED_RESOURCE', { asked: child.resource })
   }
+}
+
+/** True if a grant allows nothing that the other does not. */
+export function isGrantWithin(child: Grant, parent: Grant): boolean {
+  return widening(child, parent) === null
 }
 
 const CLOSENESS = ['WIDENED_RESOURCE', 'WIDENED_ACTION', 'WIDENED_ARGS', 'WIDENED_APPROVAL']

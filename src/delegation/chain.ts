@@ -43,6 +43,12 @@ export interface Progress {
   link: number | null
 }
 
+/** A walk that opens a chain; what it read can be looked at also when a link is refused for what it says. */
+export interface Opening extends Progress {
+  /** signatures verified, root first; the last may be one that was refused */
+  opened: readonly Link[]
+}
+
 /** Reads `credentialSubject` of a capability or delegation. */
 export const subjectShape = object({ id: where(isDid, 'is not a DID'), authority: authorityShape }, 'CAVEAT_UNKNOWN')
 
@@ -59,20 +65,22 @@ export async function openChain(
   sealed: readonly Sealed[],
   rootKey: PublicKey,
   { maxTtl, binding, keys }: ChainRules,
-  progress: Progress = { link: null },
+  progress: Opening = { link: null, opened: [] },
 ): Promise<Chain> {
   const links: Link[] = []
+  const read: Link[] = []
+  progress.opened = read
   for (const [index, token] of sealed.entries()) {
     progress.link = index
     const above = links.at(-1)
     const claims = openJws(token, above?.key ?? rootKey, above?.subject ?? token.kid)
     const credential = readCredential(claims, token, above === undefined ? CAPABILITY : DELEGATION, subjectShape)
-    const isLeaf = index === sealed.length - 1
-    const proved = await bindKey(credential, binding, isLeaf ? 'authentication' : 'assertionMethod', keys)
+    const proved = await bindKey(credential, binding, relationshipOf(index, sealed), keys)
     if (token.signer !== credential.issuer) {
       throw new ProcuraError('JWS_KID_MISMATCH', { kid: token.signer, issuer: credential.issuer })
     }
     const link = { ...credential, proved }
+    read.push(link)
     if (above === undefined) requireRoot(link, maxTtl)
     else requireHop(link, links)
     links.push(link)
@@ -81,6 +89,25 @@ export async function openChain(
   const [root, ...rest] = links
   if (root === undefined) throw new ProcuraError('CHAIN_EMPTY', {})
   return [root, ...rest]
+}
+
+/**
+ * Ties every did:web subject of an opened chain to its key again: documents change, signatures do not.
+ *
+ * @throws KEY_BINDING, DID_RESOLUTION, DID_FORBIDDEN_HOST
+ */
+export async function requireBound(chain: Chain, { binding, keys }: ChainRules, progress: Opening): Promise<void> {
+  for (const [index, link] of chain.entries()) {
+    progress.link = index
+    await bindKey(link, binding, relationshipOf(index, chain), keys)
+  }
+  progress.link = null
+  progress.opened = chain
+}
+
+/** Who delegates asserts; the leaf only speaks. */
+function relationshipOf(index: number, { length }: { readonly length: number }): Relationship {
+  return index === length - 1 ? 'authentication' : 'assertionMethod'
 }
 
 /**

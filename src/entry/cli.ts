@@ -4,7 +4,7 @@ import { toExit } from '../adapters/cli/problem.js'
 import { vectorsCommand } from '../adapters/cli/vectors.js'
 import { memoryLedger, memoryVersions } from '../adapters/state/memory.js'
 import { systemClock, systemIds } from '../adapters/system.js'
-import { decide } from '../verifier/verifier.js'
+import { createVerifier } from '../verifier/verifier.js'
 
 const program = new Command('procura')
   .description('Decentralized identity agent for autonomous AI agents.')
@@ -19,7 +19,9 @@ program
   .addHelpText('after', '\nExample:\n  procura vectors test/vectors/procura/decisions.json')
   .action(async (files: readonly string[]) => {
     const stores = () => ({ ledger: memoryLedger(systemClock, { budgets: true }), listVersions: memoryVersions() })
-    process.exitCode = await vectorsCommand(files, { decide, ids: systemIds, stores }, line => console.log(line))
+    process.exitCode = await vectorsCommand(files, { createVerifier, ids: systemIds, stores }, line =>
+      console.log(line),
+    )
   })
 
 program

@@ -116,6 +116,8 @@ function trustNobody({ keys, statusLists }: Network): VcJoseOptions {
       roots: new Map(),
       risk: new Map(),
       maxStatusAge: MAX_STATUS_AGE,
+      identity: 'none',
+      identityIssuers: new Set(),
       provenance: 'none',
       challenge: 'never',
       version: 'none',

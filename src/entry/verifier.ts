@@ -7,13 +7,13 @@ import { systemClock, systemIds } from '../adapters/system.js'
 import { ProcuraError } from '../errors.js'
 import { isObject, parseJson, type JsonObject } from '../json.js'
 import { parsePolicy, type Policy } from '../policy/policy.js'
-import { createVerifier as create, type Verifier } from '../verifier/verifier.js'
+import { createVerifier as create, type LocalVerifier, type Verifier } from '../verifier/verifier.js'
 import type { Audit, State } from '../ports.js'
 import { openNetwork } from './parts.js'
 
 export { fileAudit } from '../adapters/audit/file.js'
 export type { State } from '../ports.js'
-export type { Decision, Verifier } from '../verifier/verifier.js'
+export type { Commitment, Decision, LocalVerifier, Verifier } from '../verifier/verifier.js'
 
 /** What a verifier in this process needs. Nothing has a default that weakens it. */
 export interface VerifierOptions {
@@ -26,7 +26,7 @@ export interface VerifierOptions {
 }
 
 /** A verifier that runs in the resource server, no service needed. @throws CONFIG_INVALID */
-export async function createVerifier({ policy, state, audit, connect = {} }: VerifierOptions): Promise<Verifier> {
+export async function createVerifier({ policy, state, audit, connect = {} }: VerifierOptions): Promise<LocalVerifier> {
   const network = openNetwork(connect)
   const parsed = typeof policy === 'string' ? await readPolicy(policy) : parsePolicy(policy)
   const { keys, statusLists } = network

@@ -1,4 +1,4 @@
-import { ACTION, grantMembers, type Grant } from '../authority/grant.js'
+import { ACTION, ARGUMENT, grantMembers, type Grant } from '../authority/grant.js'
 import { rateShape, type Rate } from '../authority/budget.js'
 import { isDid, isDidUrl, type Did, type DidUrl } from '../did/did.js'
 import { isKeyText, parsePublicKey, type PublicKey } from '../ed25519.js'
@@ -11,12 +11,18 @@ import { either, findings, integer, object, oneOf, setOf, text, where, type Shap
 /** How much harm an action can do; decides how fresh status must be (profile §8.4). */
 export type Risk = 'low' | 'medium' | 'high' | 'critical'
 
+/** A grant of a policy. */
+export interface PolicyGrant extends Grant {
+  /** arguments whose values the log keeps */
+  readonly audit?: readonly string[]
+}
+
 /** A trusted root: whose capabilities count, for what, for how long. */
 export interface Root {
   readonly issuer: Did
   /** seconds */
   readonly maxTtl: number
-  readonly grants: readonly Grant[]
+  readonly grants: readonly PolicyGrant[]
   /** who may approve single calls where a grant asks for it */
   readonly approvers: readonly Did[]
   /** bounds all calls under this root together */
@@ -36,6 +42,10 @@ export interface Policy {
   readonly risk: ReadonlyMap<string, Risk>
   /** seconds */
   readonly maxStatusAge: Readonly<Record<Risk, number>>
+  /** of whom a presentation must bring an identity credential */
+  readonly identity: 'none' | 'leaf' | 'every'
+  /** whose identity credentials count */
+  readonly identityIssuers: ReadonlySet<Did>
   /** whether a request must say what told the agent to make it, and which sources are trusted */
   readonly provenance: 'none' | 'required' | readonly string[]
   /** whether a presentation must carry a nonce of this verifier */
@@ -65,7 +75,7 @@ const policyShape = object({
     object({
       issuer: did,
       maxTtl: { optional: integer(1, 86_400) },
-      grants: setOf(object(grantMembers), 1, 64),
+      grants: setOf(object({ ...grantMembers, audit: { optional: setOf(text(ARGUMENT), 1, 32) } }), 1, 64),
       approvers: { optional: setOf(did, 1, 64) },
       jwks: { optional: object({ keys: setOf(jwk, 1, 8) }) },
       rate: { optional: rateShape },
@@ -73,8 +83,8 @@ const policyShape = object({
     1,
     64,
   ),
-  identity: { optional: oneOf('none') },
-  identityIssuers: { optional: setOf(did, 0, 0) },
+  identity: { optional: oneOf('none', 'leaf', 'every') },
+  identityIssuers: { optional: setOf(did, 0, 64) },
   risk: { optional: mapOf(ACTION, oneOf(...RISKS)) },
   maxStatusAge: { optional: object({ low: age, medium: age, high: age, critical: age }) },
   provenance: { optional: either(oneOf('none', 'required'), setOf(text(), 1, 64)) },
@@ -109,6 +119,10 @@ export function parsePolicy(value: Json, at = 'policy'): Policy {
     },
   ])
   if (new Map(roots).size < roots.length) throw invalid(`${at}.roots`, 'names an issuer twice')
+  const { identity = 'none', identityIssuers = [] } = raw
+  if (identity !== 'none' && identityIssuers.length === 0) {
+    throw invalid(`${at}.identityIssuers`, `is empty, so that no call could pass identity "${identity}"`)
+  }
   return {
     self: raw.self,
     maxChain: raw.maxChain ?? 5,
@@ -116,6 +130,8 @@ export function parsePolicy(value: Json, at = 'policy'): Policy {
     roots: new Map(roots),
     risk: raw.risk ?? new Map<string, Risk>(),
     maxStatusAge: { ...MAX_STATUS_AGE, ...raw.maxStatusAge },
+    identity,
+    identityIssuers: new Set(identityIssuers),
     provenance: raw.provenance ?? 'none',
     challenge: raw.challenge ?? 'never',
     version,
@@ -129,6 +145,11 @@ function canonicalOf(value: Json, at: string): string {
   } catch (cause) {
     throw new ProcuraError('CONFIG_INVALID', { at, why: 'holds a value that JSON cannot write' }, { cause })
   }
+}
+
+/** How old a status list may be for an action of its risk, in seconds (profile §8.4). */
+export function maxStatusAge(action: string, { risk, maxStatusAge: ages }: Policy): number {
+  return ages[risk.get(action) ?? 'low']
 }
 
 function invalid(at: string, why: string): ProcuraError {

@@ -40,14 +40,18 @@ export interface Presentation {
   readonly request: SignedRequest
 }
 
-/** Largest proof, in characters. */
+/** Largest proof that carries nothing, in characters. */
 export const MAX_PROOF = 4 * 1024
+/** Largest proof by reference: identity credentials may ride in it. */
+const MAX_REFERENCE = 12 * 1024
 
 /** A presentation whose frame is sound and whose signature is not verified yet. */
 export interface SealedPresentation {
   readonly sealed: Sealed
   /** root first; at least one */
   readonly credentials: readonly [Sealed, ...Sealed[]]
+  /** identity credentials, in any order */
+  readonly identities: readonly Sealed[]
 }
 
 const did = where(isDid, 'is not a DID')
@@ -91,13 +95,13 @@ const bound = {
   jti: text(/^[A-Za-z0-9_-]{22,64}$/),
   nonce: { optional: text() },
   request: requestShape,
+  identity: { optional: entries },
 }
 
 const presentationShape = object({
   ...bound,
   type: anything,
   verifiableCredential: entries,
-  identity: { optional: entries },
 })
 
 /**
@@ -110,11 +114,27 @@ export function readPresentation(token: string, maxChain: number): SealedPresent
   const sealed = readJws(token, 'vp+jwt', MAX_PRESENTATION, 'presentation')
   const frame = read(framed, sealed.unverified, 'presentation')
   if (frame.verifiableCredential.length === 0) throw new ProcuraError('CHAIN_EMPTY', {})
-  const length = Math.max(frame.verifiableCredential.length, frame.identity?.length ?? 0)
-  if (length > maxChain) throw new ProcuraError('CHAIN_TOO_LONG', { length, max: maxChain })
+  requireShort(Math.max(frame.verifiableCredential.length, frame.identity?.length ?? 0), maxChain)
   const tokens = frame.verifiableCredential.map((entry, index) => openEnvelope(entry, `verifiableCredential[${index}]`))
-  const identities = (frame.identity ?? []).map((entry, index) => openEnvelope(entry, `identity[${index}]`))
-  return { sealed, credentials: readChain([...tokens], identities) }
+  const identityTokens = openIdentities(frame)
+  const credentials = requireSome(readEach(tokens, 'link'))
+  const identities = readEach(identityTokens, 'identity')
+  requireDistinct([...credentials, ...identities])
+  return { sealed, credentials, identities }
+}
+
+function openIdentities({ identity = [] }: { readonly identity?: readonly string[] }): readonly string[] {
+  return identity.map((entry, index) => openEnvelope(entry, `identity[${index}]`))
+}
+
+function readEach(tokens: readonly string[], what: string): readonly Sealed[] {
+  return tokens.map((token, index) => readJws(token, 'vc+jwt', MAX_CREDENTIAL, `${what} ${index}`))
+}
+
+function requireSome(sealed: readonly Sealed[]): readonly [Sealed, ...Sealed[]] {
+  const [root, ...rest] = sealed
+  if (root === undefined) throw new ProcuraError('CHAIN_EMPTY', {})
+  return [root, ...rest]
 }
 
 const referenceShape = object({ ...bound, leaf: where(isDigest, 'is not a credential digest') })
@@ -123,21 +143,25 @@ const referenceShape = object({ ...bound, leaf: where(isDigest, 'is not a creden
 export interface Reference {
   readonly sealed: Sealed
   readonly leaf: Digest
+  readonly identities: readonly Sealed[]
 }
 
 /** Reads the frame of an `agent-proof+jwt` with a leaf: steps 1 to 4 of profile §6 as far as they apply. */
-export function readReference(token: string): Reference {
-  const sealed = readJws(token, 'agent-proof+jwt', MAX_PROOF, 'proof')
-  const { leaf } = read(
+export function readReference(token: string, maxChain: number): Reference {
+  const sealed = readJws(token, 'agent-proof+jwt', MAX_REFERENCE, 'proof')
+  const frame = read(
     (value, at, report) => {
-      const frame = referenceShape(value, at, report)
+      const found = referenceShape(value, at, report)
       if (isObject(value)) requireContext(value, at, report)
-      return frame
+      return found
     },
     sealed.unverified,
     'proof',
   )
-  return { sealed, leaf }
+  requireShort(frame.identity?.length ?? 0, maxChain)
+  const identities = readEach(openIdentities(frame), 'identity')
+  requireDistinct(identities)
+  return { sealed, leaf: frame.leaf, identities }
 }
 
 const framed: Shape<ReturnType<typeof presentationShape>> = (value, at, report: Report) => {
@@ -153,28 +177,23 @@ const framed: Shape<ReturnType<typeof presentationShape>> = (value, at, report: 
  * @throws the codes of steps 1–3, CHAIN_EMPTY, CHAIN_TOO_LONG, CHAIN_DUPLICATE
  */
 export function readTokens(tokens: readonly string[], maxChain: number): readonly [Sealed, ...Sealed[]] {
-  if (tokens.length > maxChain) throw new ProcuraError('CHAIN_TOO_LONG', { length: tokens.length, max: maxChain })
-  return readChain(tokens, [])
+  requireShort(tokens.length, maxChain)
+  const sealed = requireSome(readEach(tokens, 'link'))
+  requireDistinct(sealed)
+  return sealed
 }
 
-function readChain(tokens: readonly string[], identities: readonly string[]): readonly [Sealed, ...Sealed[]] {
-  const all = [...tokens, ...identities].map((token, index) =>
-    readJws(
-      token,
-      'vc+jwt',
-      MAX_CREDENTIAL,
-      index < tokens.length ? `link ${index}` : `identity ${index - tokens.length}`,
-    ),
-  )
+function requireShort(length: number, max: number): void {
+  if (length > max) throw new ProcuraError('CHAIN_TOO_LONG', { length, max })
+}
+
+function requireDistinct(all: readonly Sealed[]): void {
   const seen = new Map<string, number>()
   for (const [second, { digest }] of all.entries()) {
     const first = seen.get(digest)
     if (first !== undefined) throw new ProcuraError('CHAIN_DUPLICATE', { first, second })
     seen.set(digest, second)
   }
-  const [root, ...rest] = all.slice(0, tokens.length)
-  if (root === undefined) throw new ProcuraError('CHAIN_EMPTY', {})
-  return [root, ...rest]
 }
 
 /** The claims of an `agent-proof+jwt` that names the chain by its leaf. */

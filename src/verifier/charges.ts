@@ -3,7 +3,7 @@ import type { Call } from '../authority/grant.js'
 import type { Chain } from '../delegation/chain.js'
 import { ProcuraError } from '../errors.js'
 import type { Root } from '../policy/policy.js'
-import type { Charge, Ledger, Throttle, Use } from '../ports.js'
+import type { Charge, Hold, Ledger, Throttle, Use } from '../ports.js'
 import type { UnixSeconds } from '../time.js'
 
 /**
@@ -19,6 +19,7 @@ export async function settle(
   root: Root,
   chain: Chain,
   call: Call,
+  hold: Hold | null,
   now: UnixSeconds,
   ledger: Ledger,
 ): Promise<void> {
@@ -36,7 +37,7 @@ export async function settle(
       if (amount > 0) charges.push({ account: `${digest} ${index}`, amount, max, unit, until: validUntil })
     }
   }
-  const refused = await ledger.settle(uses, throttles, charges, now)
+  const refused = await ledger.settle({ uses, throttles, charges, hold, now })
   if (refused === null) return
   if (refused === 'used') throw new ProcuraError('PRESENTATION_REPLAYED', {})
   if ('per' in refused) throw new ProcuraError('RATE_LIMITED', { max: refused.max, per: refused.per })

@@ -1,10 +1,11 @@
 import type { Call, Grant } from '../authority/grant.js'
 import { requireAllowed } from '../authority/grant.js'
 import type { Chain, Progress } from '../delegation/chain.js'
+import type { Step } from './decision.js'
 import type { PublicKey } from '../ed25519.js'
 import { ProcuraError } from '../errors.js'
 import type { Sealed } from '../jws/compact.js'
-import type { Policy, Root } from '../policy/policy.js'
+import type { Policy, PolicyGrant, Root } from '../policy/policy.js'
 import type { Chains, Keys, Nonces, Use } from '../ports.js'
 import {
   readPresentation,
@@ -24,13 +25,20 @@ export type Shown = string | { readonly proof: string }
  *
  * @throws the codes of steps 1–4, CHAIN_UNKNOWN
  */
-export async function readShown(shown: Shown, { maxChain }: Policy, chains: Chains): Promise<SealedPresentation> {
+export async function readShown(
+  shown: Shown,
+  { maxChain }: Policy,
+  chains: Chains,
+  progress: { step: Step },
+): Promise<SealedPresentation> {
+  progress.step = 4
   if (typeof shown === 'string') return readPresentation(shown, maxChain)
   if (!isReference(shown)) throw new ProcuraError('JWS_FORMAT', { why: 'neither a token nor a proof' })
-  const { sealed, leaf } = readReference(shown.proof)
+  const { sealed, leaf, identities } = readReference(shown.proof, maxChain)
+  progress.step = 5
   const tokens = await chains.find(leaf)
   if (tokens === null) throw new ProcuraError('CHAIN_UNKNOWN', { leaf })
-  return { sealed, credentials: readTokens(tokens, maxChain) }
+  return { sealed, credentials: readTokens(tokens, maxChain), identities }
 }
 
 /** Callers without types hand over anything. */
@@ -83,21 +91,32 @@ export async function requireNonce(
   if (nonce === undefined || !(await nonces.consume(self, nonce))) throw new ProcuraError('PRESENTATION_NONCE', {})
 }
 
+/** Grants that allowed a call. */
+export interface Allowing {
+  readonly policy: readonly PolicyGrant[]
+  readonly links: readonly Grant[]
+}
+
 /**
  * The policy allows the call, and so does every link: step 16.
  *
- * @returns the grants that allowed it, of the policy and of all links
  * @throws DENIED_RESOURCE, DENIED_ACTION, DENIED_ARG, DENIED_ARG_UNKNOWN, DENIED_ARG_MISSING
  */
-export function requireEveryLinkAllows(root: Root, chain: Chain, call: Call, progress: Progress): readonly Grant[] {
+export function requireEveryLinkAllows(
+  root: Root,
+  chain: Chain,
+  call: Call,
+  progress: Progress & { audited: readonly string[] },
+): Allowing {
   progress.link = -1
-  const allowing = [...requireAllowed(root.grants, call)]
-  for (const [index, { claims }] of chain.entries()) {
+  const policy = requireAllowed(root.grants, call)
+  progress.audited = policy.flatMap(({ audit = [] }) => audit)
+  const links = chain.flatMap(({ claims }, index) => {
     progress.link = index
-    allowing.push(...requireAllowed(claims.authority.grants, call))
-  }
+    return requireAllowed(claims.authority.grants, call)
+  })
   progress.link = null
-  return allowing
+  return { policy, links }
 }
 
 /** Names one use of a token: `jti` once per key, remembered until it could not be accepted any more. */

@@ -1,13 +1,16 @@
-import type { Chain, Progress } from '../delegation/chain.js'
+import type { Chain, Opening } from '../delegation/chain.js'
 import { nearest } from '../delegation/narrowing.js'
 import type { Did } from '../did/did.js'
 import { s256, type Digest } from '../encoding.js'
 import type { Code, Kind, ProcuraError } from '../errors.js'
-import type { JsonObject } from '../json.js'
+import { canonicalize, type Json, type JsonObject } from '../json.js'
+import type { Sealed } from '../jws/compact.js'
 import type { Policy } from '../policy/policy.js'
 import type { ApprovalRequest } from '../presentation/approval.js'
 import { paramsDigest, type ReceivedRequest } from '../presentation/request.js'
 import type { UnixSeconds } from '../time.js'
+import type { Approved } from './approved.js'
+import type { Watch } from './live.js'
 
 /** What a decision knows; `null` for what was not verified before it was refused. */
 export interface Evidence {
@@ -34,6 +37,10 @@ export interface Evidence {
   readonly validUntil: UnixSeconds | null
   /** seconds since the host of the oldest status list answered; `null` if no link has one */
   readonly statusAge: number | null
+  /** identity credentials that the policy relied on */
+  readonly identities: readonly Digest[]
+  /** who approved this one call, where a grant asks for it */
+  readonly approvedBy: Approved['by'] | null
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc8693#section-4.1 */
@@ -45,7 +52,13 @@ export interface Actor {
 /** The answer to one request. */
 export type Decision = Evidence &
   (
-    | { readonly allow: true; readonly code: null; readonly link: null }
+    | {
+        readonly allow: true
+        readonly code: null
+        readonly link: null
+        /** the end of the reservation, where one was asked for: commit or release before it */
+        readonly reservedUntil: UnixSeconds | null
+      }
     | {
         readonly allow: false
         readonly code: Code
@@ -61,19 +74,42 @@ export type Decision = Evidence &
       }
   )
 
+/** The last row of profile §6 that a line of `decide` stands for. */
+export type Step = 4 | 5 | 6 | 7 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 17 | 18 | 19
+
 /** How far a decision has come. */
-export interface Known extends Progress {
+export interface Known extends Opening, Watch {
+  step: Step
   now: UnixSeconds
   decisionId: string
+  /** root first; nothing in them is verified */
+  presented: readonly Pick<Sealed, 'digest' | 'kid'>[]
   chain: Chain | null
   authenticated: boolean
-  statusAge: number | null
+  identities: readonly Digest[]
   approval: ApprovalRequest | null
+  approvedBy: Approved['by'] | null
+  /** arguments whose values the log keeps */
+  audited: readonly string[]
 }
 
 /** Nothing is known yet. */
 export function nothingKnown(): Known {
-  return { now: 0, decisionId: '', link: null, chain: null, authenticated: false, statusAge: null, approval: null }
+  return {
+    step: 4,
+    now: 0,
+    decisionId: '',
+    link: null,
+    opened: [],
+    live: [],
+    presented: [],
+    chain: null,
+    authenticated: false,
+    identities: [],
+    approval: null,
+    approvedBy: null,
+    audited: [],
+  }
 }
 
 /** What is known, as a decision tells it. */
@@ -94,7 +130,12 @@ export function evidence(known: Known, policy: Policy): Evidence {
     digests: chain.map(link => link.digest),
     purpose: nearest(authorities, 'purpose')?.s256 ?? null,
     validUntil: chain.length === 0 ? null : Math.min(...chain.map(link => link.validUntil)),
-    statusAge: known.statusAge,
+    statusAge: known.live.reduce<number | null>(
+      (oldest, { age }) => (age === null ? oldest : Math.max(oldest ?? 0, age)),
+      null,
+    ),
+    identities: known.identities,
+    approvedBy: known.approvedBy,
   }
 }
 
@@ -106,8 +147,15 @@ export function refusal(error: ProcuraError, known: Known, policy: Policy): Deci
   return { ...evidence(known, policy), allow: false, code, kind, detail, link, approval, disclose }
 }
 
-/** A decision for the log: digests of parameters and query, never their values, and no token. */
-export function recordOf(decision: Decision, { method, url, action, resource, params }: ReceivedRequest): object {
+/**
+ * A decision for the log: digests of parameters and query, never a token, and no values but of the arguments that the
+ * policy's grant lists under `audit`.
+ */
+export function recordOf(
+  decision: Decision,
+  { method, url, action, resource, params }: ReceivedRequest,
+  audited: readonly string[] = [],
+): object {
   const shown =
     decision.allow || decision.approval === null ? {} : { approval: { ...decision.approval, display: null } }
   const mark = url.indexOf('?')
@@ -119,7 +167,12 @@ export function recordOf(decision: Decision, { method, url, action, resource, pa
     action,
     resource,
   }
-  return { ...decision, ...shown, ...asked, paramsDigest: digestOfParams(params) }
+  const args = audited.flatMap((name): [string, Json][] => {
+    const value = Object.hasOwn(params, name) ? params[name] : undefined
+    return value === undefined ? [] : [[name, JSON.parse(canonicalize(value)) as Json]]
+  })
+  const kept = args.length === 0 ? {} : { args: Object.fromEntries(args) }
+  return { type: 'decision', ...decision, ...shown, ...asked, paramsDigest: digestOfParams(params), ...kept }
 }
 
 /** `null` where the server's own parameters have no canonical form: the refusal says so already. */

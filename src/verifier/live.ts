@@ -1,12 +1,14 @@
-import type { Call } from '../authority/grant.js'
+import type { StatusIssuer } from '../authority/authority.js'
+import type { Credential } from '../credential/credential.js'
 import { nearest } from '../delegation/narrowing.js'
 import type { Chain, Progress } from '../delegation/chain.js'
 import type { Did } from '../did/did.js'
 import type { PublicKey } from '../ed25519.js'
+import type { Digest } from '../encoding.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import type { Sealed, Verified } from '../jws/compact.js'
 import type { Policy } from '../policy/policy.js'
-import type { Keys, ListVersions, Revocations, Snapshot, StatusLists } from '../ports.js'
+import type { Keys, ListVersions, RevocationEvent, Revocations, Snapshot, StatusLists } from '../ports.js'
 import { readStatus, type StatusEntry } from '../status/entry.js'
 import {
   openList,
@@ -19,6 +21,7 @@ import {
 } from '../status/list.js'
 import { SKEW, type UnixSeconds } from '../time.js'
 import { findKey } from './checks.js'
+import { ownLists, type Identified } from './identities.js'
 
 /** What liveness is asked of. */
 export interface LivePorts {
@@ -28,42 +31,129 @@ export interface LivePorts {
   readonly revocations: Revocations
 }
 
+/** A credential that may be taken back, as it is asked about whenever it matters. Plain data: it can be kept as JSON. */
+export interface Watched {
+  /** index of the link it is, or whose subject it describes */
+  readonly link: number
+  readonly digest: Digest
+  readonly subject: Did
+  readonly validUntil: UnixSeconds
+  /** whose events count for it (profile §8.3) */
+  readonly revokers: readonly Did[]
+  readonly entries: readonly StatusEntry[]
+}
+
+/** How far a walk along what is watched has come. */
+export interface Watch extends Progress {
+  /** those found live, and for each the seconds since the host of its oldest list answered; `null` without a list */
+  readonly live: { readonly watched: Watched; readonly age: number | null }[]
+}
+
+/** Before its `credentialStatus` was read: that is judged in its turn, because an earlier link may be revoked. */
+type Unread = Omit<Watched, 'entries'> & { readonly read: () => readonly StatusEntry[] }
+
 /**
- * No link was taken back: step 17, root first. Revoking one link ends everything under it, because every link is asked.
+ * Nothing was taken back: step 17. No subject was stopped, no credential revoked by an event that counts; then the
+ * status lists of every link, root first, and of the identity credentials. Revoking one link ends everything under it,
+ * because every link is asked.
  *
+ * @param maxAge - seconds a list may be old
  * @param tell - the clock, asked after each list was fetched
- * @returns seconds since the host of the oldest list answered; `null` if no link has a list
- * @throws STATUS_* (profile §8.2, in its order)
+ * @throws AGENT_KILLED, STATUS_* (profile §8.2, in its order)
  */
 export async function requireLive(
   chain: Chain,
+  identities: readonly Identified[],
+  maxAge: number,
   policy: Policy,
-  call: Call,
   tell: () => UnixSeconds,
   ports: LivePorts,
-  progress: Progress,
-): Promise<number | null> {
-  const digests = chain.map(link => link.digest)
-  const revoked = await ports.revocations.revoked(digests)
-  if (revoked !== null) {
-    progress.link = digests.indexOf(revoked)
-    throw new ProcuraError('STATUS_REVOKED', { index: revoked, list: 'revocation events' })
+  watch: Watch,
+): Promise<void> {
+  const inForce = chain.map((_, index) => statusIssuersAt(chain, index))
+  const links = chain.map((link, index): Unread => {
+    const issuers = inForce[index] ?? []
+    const revokers = [...chain.slice(0, index + 1).map(({ issuer }) => issuer), ...issuers.map(({ iss }) => iss)]
+    return unread(link, index, revokers, issuers)
+  })
+  const others = identities.map(({ credential, links: described }): Unread => {
+    const issuers = described.flatMap(index => inForce[index] ?? [])
+    return unread(credential, described[0] ?? 0, [credential.issuer], [...issuers, ...ownLists(credential)])
+  })
+  await requireAllLive([...links, ...others], maxAge, policy, tell, ports, watch)
+}
+
+/** The same again for what was found live before: the commit point. @throws AGENT_KILLED, STATUS_* */
+export async function requireStillLive(
+  watched: readonly Watched[],
+  maxAge: number,
+  policy: Policy,
+  tell: () => UnixSeconds,
+  ports: LivePorts,
+  watch: Watch,
+): Promise<void> {
+  const again = watched.map(one => ({ ...one, read: () => one.entries }))
+  await requireAllLive(again, maxAge, policy, tell, ports, watch)
+}
+
+function statusIssuersAt(chain: Chain, index: number): readonly StatusIssuer[] {
+  const authorities = chain.slice(0, index + 1).map(({ claims }) => claims.authority)
+  return nearest(authorities, 'statusIssuers') ?? []
+}
+
+function unread(
+  { digest, subject, validFrom, validUntil, status }: Credential<unknown>,
+  link: number,
+  revokers: readonly Did[],
+  issuers: readonly StatusIssuer[],
+): Unread {
+  const read = (): readonly StatusEntry[] => readStatus(status, validUntil - validFrom, issuers)
+  return { link, digest, subject, validUntil, revokers: [...new Set(revokers)], read }
+}
+
+async function requireAllLive(
+  all: readonly Unread[],
+  maxAge: number,
+  policy: Policy,
+  tell: () => UnixSeconds,
+  ports: LivePorts,
+  watch: Watch,
+): Promise<void> {
+  const events = await ports.revocations.about([...new Set(all.flatMap(({ digest, subject }) => [digest, subject]))])
+  requireNoEvent(all, events, policy, watch)
+  for (const { read, ...one } of all) {
+    watch.link = one.link
+    const entries = read()
+    let age: number | null = null
+    for (const entry of entries) age = Math.max(age ?? 0, await requireUnrevoked(entry, maxAge, policy, tell, ports))
+    watch.live.push({ watched: { ...one, entries }, age })
   }
-  const maxAge = policy.maxStatusAge[policy.risk.get(call.action) ?? 'low']
-  let oldest: number | null = null
-  for (const [index, { status, validFrom, validUntil }] of chain.entries()) {
-    progress.link = index
-    const inForce =
-      nearest(
-        chain.slice(0, index + 1).map(link => link.claims.authority),
-        'statusIssuers',
-      ) ?? []
-    for (const entry of readStatus(status, validUntil - validFrom, inForce)) {
-      oldest = Math.max(oldest ?? 0, await requireUnrevoked(entry, maxAge, policy, tell, ports))
-    }
+  watch.link = null
+}
+
+/**
+ * An event counts if its signer could have taken the credential back: its issuer, an ancestor's issuer, a status issuer
+ * in force; and for stopping an agent, an identity issuer of the policy too. Otherwise revoking would be a weapon.
+ */
+function requireNoEvent(
+  all: readonly Unread[],
+  events: readonly RevocationEvent[],
+  { identityIssuers }: Policy,
+  watch: Watch,
+): void {
+  for (const { link, subject, revokers } of all) {
+    watch.link = link
+    const counts = ({ target, signer }: RevocationEvent): boolean =>
+      target === subject && (revokers.includes(signer) || identityIssuers.has(signer))
+    if (events.some(counts)) throw new ProcuraError('AGENT_KILLED', { did: subject })
   }
-  progress.link = null
-  return oldest
+  for (const { link, digest, revokers } of all) {
+    watch.link = link
+    const event = events.find(({ target, signer }) => target === digest && revokers.includes(signer))
+    if (event !== undefined)
+      throw new ProcuraError('STATUS_REVOKED', { index: digest, list: `events of ${event.signer}` })
+  }
+  watch.link = null
 }
 
 /** One entry of one link: the second half of profile §8.2, in its order. Returns the list's age in seconds. */

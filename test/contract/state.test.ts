@@ -2,12 +2,18 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { memoryChains, memoryLedger, memoryNonces, memoryVersions } from '../../src/adapters/state/memory.js'
+import {
+  memoryChains,
+  memoryLedger,
+  memoryNonces,
+  memoryRevocations,
+  memoryVersions,
+} from '../../src/adapters/state/memory.js'
 import { openStore } from '../../src/adapters/store/store.js'
 import { storeState } from '../../src/adapters/store/state.js'
 import { systemIds } from '../../src/adapters/system.js'
 import { digestOf } from '../../src/encoding.js'
-import type { Charge, State, Throttle, Use } from '../../src/ports.js'
+import type { Charge, Hold, Ledger, State, Throttle, Use } from '../../src/ports.js'
 import { NOW } from '../mint.js'
 
 /** Opens one more handle on the same state, as another process would; memory has one handle only. */
@@ -33,7 +39,7 @@ const backends: readonly Backend[] = [
         listVersions: memoryVersions(),
         chains: memoryChains(clock),
         nonces: memoryNonces(clock, systemIds),
-        revocations: { revoked: () => Promise.resolve(null) },
+        revocations: memoryRevocations(),
       }
       return Promise.resolve({ first: state, second: state, close: () => Promise.resolve() })
     },
@@ -59,6 +65,19 @@ const charge = (account: string, amount: number, max: number): Charge => ({
 })
 const throttle = (account: string, max: number, per: number): Throttle => ({ account, max, per })
 
+const settleOn = (
+  ledger: Ledger,
+  uses: readonly Use[],
+  throttles: readonly Throttle[],
+  charges: readonly Charge[],
+  now: number,
+  hold: Hold | null = null,
+): ReturnType<Ledger['settle']> => ledger.settle({ uses, throttles, charges, hold, now })
+const settle = (
+  { ledger }: State,
+  ...rest: Parameters<typeof settleOn> extends [unknown, ...infer Rest] ? Rest : never
+): ReturnType<Ledger['settle']> => settleOn(ledger, ...rest)
+
 describe.each(backends)('$name', ({ open }) => {
   let now = NOW
   let first: State
@@ -69,11 +88,11 @@ describe.each(backends)('$name', ({ open }) => {
   let names = 0
   const fresh = (): string => `name ${(names += 1)}`
 
-  test('200 uses of one key at once: exactly one wins, 20 times', async () => {
-    for (let round = 0; round < 20; round += 1) {
+  test('200 uses of one key at once: exactly one wins, 100 times', async () => {
+    for (let round = 0; round < 100; round += 1) {
       const key = fresh()
       const answers = await Promise.all(
-        Array.from({ length: 200 }, (_, n) => (n % 2 === 0 ? first : second).ledger.settle([use(key)], [], [], NOW)),
+        Array.from({ length: 200 }, (_, n) => settle(n % 2 === 0 ? first : second, [use(key)], [], [], NOW)),
       )
       expect(answers.filter(answer => answer === null)).toHaveLength(1)
       expect(answers.filter(answer => answer === 'used')).toHaveLength(199)
@@ -82,36 +101,151 @@ describe.each(backends)('$name', ({ open }) => {
 
   test('several uses are made all or none', async () => {
     const [a, b] = [fresh(), fresh()]
-    expect(await first.ledger.settle([use(a)], [], [], NOW)).toBeNull()
-    expect(await first.ledger.settle([use(b), use(a)], [], [], NOW)).toBe('used')
-    expect(await second.ledger.settle([use(b)], [], [], NOW)).toBeNull()
+    expect(await settle(first, [use(a)], [], [], NOW)).toBeNull()
+    expect(await settle(first, [use(b), use(a)], [], [], NOW)).toBe('used')
+    expect(await settle(second, [use(b)], [], [], NOW)).toBeNull()
   })
 
   test('50 siblings against one budget: never more than the budget, and all of it', async () => {
     const account = fresh()
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, n) =>
-        (n % 2 === 0 ? first : second).ledger.settle([use(fresh())], [], [charge(account, 320, 800)], NOW),
+        settle(n % 2 === 0 ? first : second, [use(fresh())], [], [charge(account, 320, 800)], NOW),
       ),
     )
     expect(answers.filter(answer => answer === null)).toHaveLength(2)
-    expect(await first.ledger.settle([use(fresh())], [], [charge(account, 160, 800)], NOW)).toBeNull()
-    expect(await first.ledger.settle([use(fresh())], [], [charge(account, 1, 800)], NOW)).toMatchObject({ account })
+    expect(await settle(first, [use(fresh())], [], [charge(account, 160, 800)], NOW)).toBeNull()
+    expect(await settle(first, [use(fresh())], [], [charge(account, 1, 800)], NOW)).toMatchObject({ account })
   })
 
   test('a bound that refuses leaves uses, rates and other budgets as they were', async () => {
     const [key, account, narrow, rate] = [fresh(), fresh(), fresh(), fresh()]
     const bounds = [[throttle(rate, 1, 60)], [charge(account, 5, 10), charge(narrow, 5, 4)]] as const
-    expect(await first.ledger.settle([use(key)], ...bounds, NOW)).toMatchObject({ account: narrow })
-    expect(await second.ledger.settle([use(key)], [throttle(rate, 1, 60)], [charge(account, 10, 10)], NOW)).toBeNull()
+    expect(await settle(first, [use(key)], ...bounds, NOW)).toMatchObject({ account: narrow })
+    expect(await settle(second, [use(key)], [throttle(rate, 1, 60)], [charge(account, 10, 10)], NOW)).toBeNull()
   })
 
   test('at most max calls in any per seconds', async () => {
     const rate = throttle(fresh(), 2, 10)
-    const at = (time: number) => first.ledger.settle([{ ...use(fresh()), issuedAt: NOW - 1 }], [rate], [], time)
+    const at = (time: number) => settle(first, [{ ...use(fresh()), issuedAt: NOW - 1 }], [rate], [], time)
     expect([await at(NOW), await at(NOW + 1), await at(NOW + 2), await at(NOW + 10)]).toEqual([null, null, rate, rate])
     expect([await at(NOW + 11), await at(NOW + 11)]).toEqual([null, rate])
     expect(await at(NOW + 12)).toBeNull()
+  })
+
+  test('a probe answers what settling would, and does nothing', async () => {
+    const [key, account, rate] = [fresh(), fresh(), throttle(fresh(), 1, 60)]
+    const hold: Hold = { id: fresh(), until: NOW + 60, facts: null }
+    const whole = { uses: [use(key)], throttles: [rate], charges: [charge(account, 8, 10)], hold, now: NOW }
+    for (const { ledger } of [first, second, first]) expect(await ledger.probe(whole)).toBeNull()
+    expect(await first.ledger.held(hold.id, NOW)).toBeNull()
+    expect(await first.ledger.settle(whole)).toBeNull()
+    expect(await second.ledger.probe(whole)).toBe('used')
+    const again = { ...whole, uses: [use(fresh())], hold: null }
+    expect(await second.ledger.probe(again)).toMatchObject({ per: 60 })
+    expect(await second.ledger.probe({ ...again, throttles: [] })).toMatchObject({ account })
+    expect(await second.ledger.probe({ ...again, throttles: [], charges: [charge(account, 2, 10)] })).toBeNull()
+  })
+
+  describe('a hold', () => {
+    const taken = async (amount = 8, until = NOW + 60): Promise<{ readonly id: string; readonly account: string }> => {
+      const [id, account] = [fresh(), fresh()]
+      const hold: Hold = { id, until, facts: { who: ['booker'], n: 1 } }
+      expect(await settle(first, [use(fresh())], [], [charge(account, amount, 10)], NOW, hold)).toBeNull()
+      return { id, account }
+    }
+    const isFree = async (account: string, amount: number): Promise<boolean> =>
+      (await second.ledger.probe({
+        uses: [],
+        throttles: [],
+        charges: [charge(account, amount, 10)],
+        hold: null,
+        now: NOW,
+      })) === null
+
+    test('is open, keeps its facts, and what it holds is spent', async () => {
+      const { id, account } = await taken()
+      const held = { id, until: NOW + 60, facts: { who: ['booker'], n: 1 }, state: 'open' }
+      expect(await second.ledger.held(id, NOW)).toEqual(held)
+      expect(await isFree(account, 3)).toBe(false)
+      expect(await first.ledger.held(fresh(), NOW)).toBeNull()
+      expect(await first.ledger.close(fresh(), 'released', NOW)).toBeNull()
+    })
+
+    test('committed stays spent, once, however often', async () => {
+      const { id, account } = await taken()
+      expect(await second.ledger.close(id, 'committed', NOW)).toBe('committed')
+      expect(await first.ledger.close(id, 'committed', NOW + 500)).toBe('committed')
+      expect(await first.ledger.close(id, 'released', NOW)).toBe('committed')
+      expect(await isFree(account, 3)).toBe(false)
+      expect(await isFree(account, 2)).toBe(true)
+    })
+
+    test('released gives back, once, however often', async () => {
+      const { id, account } = await taken()
+      const closed = [first, second, first].map(({ ledger }) => ledger.close(id, 'released', NOW))
+      expect(await Promise.all(closed)).toEqual(['released', 'released', 'released'])
+      expect(await first.ledger.close(id, 'committed', NOW)).toBe('released')
+      expect(await isFree(account, 10)).toBe(true)
+      expect(await isFree(account, 11)).toBe(false)
+    })
+
+    test('expired stays spent: its effect may have happened', async () => {
+      const { id, account } = await taken()
+      expect(await first.ledger.held(id, NOW + 59)).toMatchObject({ state: 'open' })
+      expect(await second.ledger.held(id, NOW + 60)).toMatchObject({ state: 'expired' })
+      expect(await first.ledger.close(id, 'released', NOW + 60)).toBe('expired')
+      expect(await second.ledger.close(id, 'committed', NOW + 61)).toBe('expired')
+      expect(await isFree(account, 3)).toBe(false)
+    })
+
+    test('is taken with its charge, or not at all', async () => {
+      const [id, account, key] = [fresh(), fresh(), fresh()]
+      const hold: Hold = { id, until: NOW + 60, facts: null }
+      expect(await settle(first, [use(key)], [], [charge(account, 11, 10)], NOW, hold)).toMatchObject({ account })
+      expect(await second.ledger.held(id, NOW)).toBeNull()
+      expect(await settle(first, [use(key)], [], [], NOW, hold)).toBeNull()
+      expect(await settle(first, [use(key)], [], [], NOW, { ...hold, id: fresh() })).toBe('used')
+      expect(await second.ledger.held(id, NOW)).toMatchObject({ state: 'open' })
+    })
+
+    test('closed by many at once in two ways: one way wins', async () => {
+      for (let round = 0; round < 20; round += 1) {
+        const { id, account } = await taken()
+        const answers = await Promise.all(
+          Array.from({ length: 10 }, (_, n) =>
+            (n % 2 === 0 ? first : second).ledger.close(id, n % 3 === 0 ? 'released' : 'committed', NOW),
+          ),
+        )
+        expect(new Set(answers).size).toBe(1)
+        expect(await isFree(account, 10)).toBe(answers[0] === 'released')
+      }
+    })
+  })
+
+  test('events are kept whoever signed them, and found by what they name', async () => {
+    const [digest, other] = [digestOf(fresh()), digestOf(fresh())]
+    const events = (['did:web:a.example', 'did:web:b.example'] as const).map(signer => ({ target: digest, signer }))
+    for (const event of [...events, ...events]) await first.revocations.learn(event)
+    await second.revocations.learn({ target: 'did:web:c.example', signer: 'did:web:a.example' })
+    const about = await second.revocations.about([digest, other])
+    expect(about.map(({ target, signer }) => `${target} ${signer}`).sort()).toEqual(
+      events.map(({ target, signer }) => `${target} ${signer}`),
+    )
+    expect(await first.revocations.about([other, 'did:web:c.example'])).toHaveLength(1)
+    expect(await first.revocations.about([other])).toEqual([])
+    expect(await first.revocations.about([])).toEqual([])
+  })
+
+  test('whether a nonce is open can be asked without using it', async () => {
+    const nonce = await first.nonces.issue('a')
+    expect([await second.nonces.isOpen('a', nonce), await second.nonces.isOpen('b', nonce)]).toEqual([true, false])
+    expect(await first.nonces.consume('a', nonce)).toBe(true)
+    expect(await second.nonces.isOpen('a', nonce)).toBe(false)
+    const late = await first.nonces.issue('a')
+    now = NOW + 61
+    expect(await second.nonces.isOpen('a', late)).toBe(false)
+    now = NOW
   })
 
   test('a nonce is good once, and for a minute', async () => {
@@ -156,19 +290,19 @@ describe.each(backends)('$name', ({ open }) => {
 describe('a ledger that ends with its process', () => {
   test('refuses what may have been used before it started, clocks ahead, and bounds it would forget', async () => {
     const ledger = memoryLedger({ now: () => NOW }, { budgets: false })
-    const issued = (issuedAt: number) => ledger.settle([{ ...use(`at ${issuedAt}`), issuedAt }], [], [], NOW + 5)
+    const issued = (issuedAt: number) => settleOn(ledger, [{ ...use(`at ${issuedAt}`), issuedAt }], [], [], NOW + 5)
     await expect(issued(NOW)).rejects.toMatchObject({ code: 'REPLAY_UNAVAILABLE' })
     await expect(issued(NOW + 6)).rejects.toMatchObject({ code: 'REPLAY_UNAVAILABLE' })
     expect(await issued(NOW + 1)).toBeNull()
-    const spend = ledger.settle([{ ...use('new'), issuedAt: NOW + 1 }], [], [charge('a', 1, 2)], NOW + 5)
+    const spend = settleOn(ledger, [{ ...use('new'), issuedAt: NOW + 1 }], [], [charge('a', 1, 2)], NOW + 5)
     await expect(spend).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
   })
 
   test('is full rather than forgetful', async () => {
     const ledger = memoryLedger({ now: () => NOW - 10 }, { budgets: true, capacity: 2 })
-    for (const key of ['a', 'b']) expect(await ledger.settle([use(key)], [], [], NOW)).toBeNull()
-    await expect(ledger.settle([use('c')], [], [], NOW)).rejects.toMatchObject({ code: 'REPLAY_UNAVAILABLE' })
-    expect(await ledger.settle([{ ...use('c'), until: NOW + 200 }], [], [], NOW + 91)).toBeNull()
-    expect(await ledger.settle([{ ...use('c'), until: NOW + 200 }], [], [], NOW + 91)).toBe('used')
+    for (const key of ['a', 'b']) expect(await settleOn(ledger, [use(key)], [], [], NOW)).toBeNull()
+    await expect(settleOn(ledger, [use('c')], [], [], NOW)).rejects.toMatchObject({ code: 'REPLAY_UNAVAILABLE' })
+    expect(await settleOn(ledger, [{ ...use('c'), until: NOW + 200 }], [], [], NOW + 91)).toBeNull()
+    expect(await settleOn(ledger, [{ ...use('c'), until: NOW + 200 }], [], [], NOW + 91)).toBe('used')
   })
 })

@@ -8,7 +8,7 @@ import {
   requireInTime,
   type Chain,
   type KeyBinding,
-  type Progress,
+  type Opening,
 } from '../../src/delegation/chain.js'
 import type { PublicKey } from '../../src/ed25519.js'
 import { ProcuraError } from '../../src/errors.js'
@@ -57,11 +57,11 @@ async function open(
     readonly maxTtl?: number
     readonly binding?: KeyBinding
     readonly keys?: Keys
-    readonly progress?: Progress
+    readonly progress?: Opening
   } = {},
 ): Promise<Chain> {
   const sealed = links.map(({ token }, index) => readJws(token, 'vc+jwt', MAX_CREDENTIAL, `link ${index}`))
-  const { maxTtl = 86_400, binding = 'cnf+did', keys = keysOf(), progress = { link: null } } = options
+  const { maxTtl = 86_400, binding = 'cnf+did', keys = keysOf(), progress = { link: null, opened: [] } } = options
   return openChain(sealed, owner.publicKey, { maxTtl, binding, keys }, progress)
 }
 
@@ -195,7 +195,7 @@ describe('openChain', () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 5 }), flags, async (length, restates) => {
         const minted = await build(length, restates)
-        const progress: Progress = { link: 7 }
+        const progress: Opening = { link: 7, opened: [] }
         const chain = await open(minted, { progress })
         expect(chain.map(link => link.digest)).toEqual(minted.map(({ digest }) => digest))
         expect(leafOf(chain).subject).toBe(HOLDERS[length - 1]!.did)
@@ -214,7 +214,7 @@ describe('openChain', () => {
         flags,
         async (at, after, restates) => {
           const minted = await build(Math.min(at + 1 + after, 5), restates, at, widen)
-          const progress: Progress = { link: null }
+          const progress: Opening = { link: null, opened: [] }
           expect(await settled(() => open(minted, { progress }))).toBe(code)
           expect(progress.link).toBe(at)
         },
@@ -397,7 +397,7 @@ describe('requireInTime', () => {
     ['the end of the root', NOW + 3600, 'TIME_EXPIRED', 0],
   ])('%s -> %s', async (_name, now, code, link) => {
     const chain = await open(await build(2, []))
-    const progress: Progress = { link: null }
+    const progress: Opening = { link: null, opened: [] }
     expect(outcome(() => requireInTime(chain, now, progress))).toBe(code)
     expect(progress.link).toBe(link)
   })

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
-import { decide } from '../../src/verifier/verifier.js'
+import { createVerifier } from '../../src/verifier/verifier.js'
 import { ATTACKS } from './attacks.js'
+import { TAKEN_BACK } from './attacks-taken-back.js'
+import { WHO } from './attacks-who.js'
+import { deciderOf } from './attempt.js'
 
-test.each(ATTACKS)('%s -> %s', async (_name, expected, attempt) => {
-  expect(await attempt(decide)).toBe(expected)
+test.each([...ATTACKS, ...TAKEN_BACK, ...WHO])('%s -> %s', async (_name, expected, attempt) => {
+  expect(await attempt(deciderOf(createVerifier))).toBe(expected)
 })

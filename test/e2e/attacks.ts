@@ -1,9 +1,8 @@
+import { memoryLedger } from '../../src/adapters/state/memory.js'
 import { ProcuraError } from '../../src/errors.js'
 import { signApproval, type ApprovalRequest } from '../../src/presentation/approval.js'
 import { bodyDigest, paramsDigest } from '../../src/presentation/request.js'
-import type { Policy } from '../../src/policy/policy.js'
-import type { VerifierPorts } from '../../src/verifier/verifier.js'
-import { createVerifier, type decide, type Decision } from '../../src/verifier/verifier.js'
+import { createVerifier } from '../../src/verifier/verifier.js'
 import {
   alice,
   booker,
@@ -24,32 +23,7 @@ import {
   world,
 } from '../mint.js'
 
-/** Asks `decide` once or more; answers `allow` or the code of the last answer. */
-export type Attempt = (decider: typeof decide) => Promise<string>
-
-interface Given {
-  readonly token?: string
-  readonly request?: Partial<typeof REQUEST>
-  readonly policy?: Policy
-  readonly ports?: Partial<VerifierPorts> & { readonly list?: string }
-  /** how often the same presentation is used */
-  readonly times?: number
-}
-
-const once =
-  (prepare: () => Promise<Given>): Attempt =>
-  async decider => {
-    const { token, request = {}, policy = policyOf(), ports = {}, times = 1 } = await prepare()
-    const world_ = await world(ports)
-    let answer = 'nothing asked'
-    for (let time = 0; time < times; time += 1) {
-      const used = token ?? (await present(booker, await goodChain()))
-      const decision = await decider(used, { ...REQUEST, ...request }, policy, world_)
-      answer = decision.allow ? 'allow' : decision.code
-    }
-    return answer
-  }
-
+import { codeOf, once, slow, type Attempt, type Decider } from './attempt.js'
 const grantsWith = (change: object) => [{ ...GRANTS[0]!, ...change }]
 
 /** Who tried what, and the answer that is due. Each line of `decide` has a row that dies when the line is removed. */
@@ -378,15 +352,6 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
     }),
   ],
   [
-    'an event revoked the root',
-    'STATUS_REVOKED',
-    once(() =>
-      Promise.resolve({
-        ports: { revocations: { revoked: digests => Promise.resolve(digests[0] ?? null) } },
-      }),
-    ),
-  ],
-  [
     "the root's bit is set: everything below ends",
     'STATUS_REVOKED',
     once(async () => {
@@ -471,7 +436,12 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
     'REPLAY_UNAVAILABLE',
     once(() =>
       Promise.resolve({
-        ports: { ledger: { settle: () => Promise.reject(new ProcuraError('REPLAY_UNAVAILABLE', { why: 'down' })) } },
+        ports: {
+          ledger: {
+            ...memoryLedger({ now: () => NOW - 1000 }, { budgets: true }),
+            settle: () => Promise.reject(new ProcuraError('REPLAY_UNAVAILABLE', { why: 'down' })),
+          },
+        },
       }),
     ),
   ],
@@ -513,6 +483,31 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
     ),
   ],
   [
+    'a decision that cannot be put on record leaves no reservation open',
+    'AUDIT_UNAVAILABLE released',
+    async decider => {
+      const audit = { record: () => Promise.reject(new ProcuraError('AUDIT_UNAVAILABLE', { why: 'disk full' })) }
+      const ports = await world({ audit })
+      const shown = await present(booker, await goodChain())
+      const decision = await decider(shown, REQUEST, policyOf(), ports, { reserve: true })
+      const held = await ports.ledger.held(decision.decisionId, NOW)
+      return `${codeOf(decision)} ${String(held?.state)}`
+    },
+  ],
+  [
+    'a decision names who approved the call',
+    `allow ${alice.did} terminal`,
+    async decider => {
+      const [policy, ports] = [policyApprovedBy(alice), await world()]
+      const chain = await goodChain({ grants: grantsWith({ perCall: true }) })
+      const asked = await decider(await present(booker, chain), REQUEST, policy, ports)
+      if (asked.allow || asked.approval === null) return 'not asked'
+      const approval = await signApproval(alice, asked.approval, 'terminal', 'B'.repeat(22), NOW)
+      const decision = await decider(await present(booker, chain), { ...REQUEST, approval }, policy, ports)
+      return `${codeOf(decision)} ${String(decision.approvedBy?.did)} ${String(decision.approvedBy?.method)}`
+    },
+  ],
+  [
     'a decision names who called, for whom and through whom',
     `allow ${booker.did} for did:web:acme.example via ${planner.did}`,
     async decider => {
@@ -545,10 +540,6 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
   ],
 ]
 
-function codeOf(decision: Decision): string {
-  return decision.allow ? 'allow' : decision.code
-}
-
 /** Uploads booker's chain, then names it by its leaf. */
 function byReference({ upload = true, holder = booker, times = 1, revoked = false }): Attempt {
   return async decider => {
@@ -565,30 +556,16 @@ function byReference({ upload = true, holder = booker, times = 1, revoked = fals
   }
 }
 
-/** The clock moves on by `seconds` while the status list is fetched. */
-function slow(seconds: number, prepare: () => Promise<{ readonly token: string }>): Attempt {
-  return async decider => {
-    let now = NOW
-    const ports = await world()
-    const statusLists: VerifierPorts['statusLists'] = {
-      read: (url, maxAge) => {
-        now += seconds
-        return ports.statusLists.read(url, maxAge)
-      },
-    }
-    const { token } = await prepare()
-    const decision = await decider(token, REQUEST, policyOf(), { ...ports, statusLists, clock: { now: () => now } })
-    return decision.allow ? 'allow' : decision.code
-  }
+function policyApprovedBy({ did }: typeof alice) {
+  const grants = [{ resource: `${SELF}/**`, actions: ['book'] }]
+  return policyOf({ roots: [{ issuer: owner.did, approvers: [did], grants }] })
 }
 
 /** Calls a perCall grant with an approval of `approver`; `change` and `at` bend it; `calls` use the same one again. */
 function approvedBy(approver: typeof alice, change: Partial<ApprovalRequest>, at = NOW, calls = 1): Attempt {
   return async decider => {
     const chain = await goodChain({ grants: grantsWith({ perCall: true }) })
-    const policy = policyOf({
-      roots: [{ issuer: owner.did, approvers: [alice.did], grants: [{ resource: `${SELF}/**`, actions: ['book'] }] }],
-    })
+    const policy = policyApprovedBy(alice)
     const ports = await world()
     const asked = await decider(await present(booker, chain), REQUEST, policy, ports)
     if (asked.allow || asked.approval === null) return `not asked: ${String(asked.code)}`
@@ -609,16 +586,12 @@ function approvedBy(approver: typeof alice, change: Partial<ApprovalRequest>, at
   }
 }
 
-async function told(decider: typeof decide, token: string): Promise<string> {
+async function told(decider: Decider, token: string): Promise<string> {
   const decision = await decider(token, { ...REQUEST, method: 'DELETE' }, policyOf(), await world())
   return decision.allow ? 'allowed' : decision.disclose ? 'told' : 'not told'
 }
 
-async function spend(
-  decider: typeof decide,
-  chain: readonly { readonly token: string }[],
-  calls: number,
-): Promise<string> {
+async function spend(decider: Decider, chain: readonly { readonly token: string }[], calls: number): Promise<string> {
   const ports = await world()
   let answer = 'nothing asked'
   for (let call = 0; call < calls; call += 1) {

@@ -6,8 +6,8 @@ import { didOf, methodOf } from '../../src/did/did.js'
 import { fromDidKey } from '../../src/did/key.js'
 import type { PublicKey } from '../../src/ed25519.js'
 import type { Keys, Snapshot } from '../../src/ports.js'
-import { memoryLedger, memoryVersions } from '../../src/adapters/state/memory.js'
-import { createVerifier, decide, type Decision, type Shown, type VerifierPorts } from '../../src/verifier/verifier.js'
+import { memoryLedger, memoryRevocations, memoryVersions } from '../../src/adapters/state/memory.js'
+import { createVerifier, type Decision, type Shown, type VerifierPorts } from '../../src/verifier/verifier.js'
 import { breakOne, ENCODINGS, excuse, type Break, type Edit } from './break.js'
 import { AGE, control, digestOfToken, EVERYBODY, LISTS, NOW, VERSION, withChain } from './control.js'
 import { objection, type Outcome } from './model.js'
@@ -221,7 +221,7 @@ async function portsOf(
       },
     },
     listVersions,
-    revocations: { revoked: () => Promise.resolve(null) },
+    revocations: memoryRevocations(),
     chains: {
       keep: () => Promise.resolve(),
       find: (...names) => Promise.resolve(names.at(-1) === leaf ? tokens : null),
@@ -229,6 +229,7 @@ async function portsOf(
     nonces: {
       issue: () => Promise.resolve(''),
       consume: (...names) => Promise.resolve(names.at(-1) === scene.nonce),
+      isOpen: (...names) => Promise.resolve(names.at(-1) === scene.nonce),
     },
     ledger: memoryLedger({ now: () => -Infinity }, { budgets: true }),
     audit: { record: entry => Promise.resolve(void audit.push(entry)) },
@@ -281,7 +282,7 @@ async function ask(scene: Scene, broken: Break, prepared: Prepared): Promise<Ans
       ...(approval === undefined ? {} : { approval }),
     }
     try {
-      last = await timed(() => decide(shown, received, scene.policy, ports))
+      last = await timed(() => createVerifier(scene.policy, ports).decide(shown, received))
     } catch (error) {
       return answered(
         'threw',

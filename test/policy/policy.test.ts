@@ -109,7 +109,9 @@ describe('is refused', () => {
     ['with a key that does not say its kid', jwks({ kty: 'OKP', crv: 'Ed25519', x: alice.publicKey.x }), 'policy.roots[0].jwks.keys[0].kid'],
     ['with a key of another curve', jwks({ ...JWK, crv: 'X25519' }), 'policy.roots[0].jwks.keys[0].crv'],
     ['with a key for encryption', jwks({ ...JWK, use: 'enc' }), 'policy.roots[0].jwks.keys[0].use'],
-    ['with audit of argument values, which nothing honours yet', root({ grants: [{ ...GRANT, audit: ['amount'] }] }), 'policy.roots[0].grants[0].audit'],
+    ['with audit of no argument', root({ grants: [{ ...GRANT, audit: [] }] }), 'policy.roots[0].grants[0].audit'],
+    ['with audit of what is no argument name', root({ grants: [{ ...GRANT, audit: ['a b'] }] }), 'policy.roots[0].grants[0].audit'],
+    ['with identities of nobody', policy({ identity: 'leaf' }), 'policy.identityIssuers'],
   ])('%s', (_name, value, why) => {
     const { code, message } = refusal(value)
     expect(code).toBe('CONFIG_INVALID')

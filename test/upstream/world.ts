@@ -1,5 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { memoryChains, memoryLedger, memoryNonces, memoryVersions } from '../../src/adapters/state/memory.js'
+import {
+  memoryChains,
+  memoryLedger,
+  memoryNonces,
+  memoryRevocations,
+  memoryVersions,
+} from '../../src/adapters/state/memory.js'
 import { VcJoseProvider } from '../../src/adapters/veramo/provider.js'
 import { toAuthorityJson, type Authority } from '../../src/authority/authority.js'
 import { CONTEXTS, toCredentialJson, type CredentialDraft } from '../../src/credential/credential.js'
@@ -17,7 +23,7 @@ import { bodyDigest, paramsDigest, type ReceivedRequest } from '../../src/presen
 import { bitsOf, MIN_BITS } from '../../src/status/bitstring.js'
 import { toStatusJson } from '../../src/status/entry.js'
 import { toListJson } from '../../src/status/list.js'
-import { decide, type VerifierPorts } from '../../src/verifier/verifier.js'
+import { createVerifier, type VerifierPorts } from '../../src/verifier/verifier.js'
 import { booker, NOW, owner, planner, signText, type Actor } from './actors.js'
 import { credentialAnswer, presentationAnswer, stockAgent, type Agent } from './stock.js'
 
@@ -184,7 +190,7 @@ export function world({ policy = {}, revoked = [], listAge = 0, clock = () => NO
       },
     },
     listVersions: memoryVersions(),
-    revocations: { revoked: () => Promise.resolve(null) },
+    revocations: memoryRevocations(),
     chains: memoryChains({ now: () => NOW }),
     nonces,
     // of a process that started before any of the presentations here was made
@@ -206,7 +212,7 @@ export function world({ policy = {}, revoked = [], listAge = 0, clock = () => NO
 }
 
 async function directly(token: string, policy: Policy, ports: VerifierPorts): Promise<string> {
-  const { allow, code } = await decide(token, REQUEST, policy, ports)
+  const { allow, code } = await createVerifier(policy, ports).decide(token, REQUEST)
   return allow ? 'verified' : code
 }
 

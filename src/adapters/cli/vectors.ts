@@ -2,12 +2,13 @@ import { readFile } from 'node:fs/promises'
 import { isDidUrl, methodOf, didOf, type Did, type DidUrl } from '../../did/did.js'
 import { fromDidKey } from '../../did/key.js'
 import { parseJwk, type PublicKey } from '../../ed25519.js'
+import type { Digest } from '../../encoding.js'
 import { ProcuraError } from '../../errors.js'
 import { isObject, parseJson, type Json, type JsonObject } from '../../json.js'
 import { parsePolicy, type Policy } from '../../policy/policy.js'
-import type { Ids, Keys, Ledger, ListVersions, StatusLists } from '../../ports.js'
+import type { Ids, Keys, Ledger, ListVersions, RevocationEvent, StatusLists } from '../../ports.js'
 import { bodyDigest, type ReceivedRequest } from '../../presentation/request.js'
-import type { decide, VerifierPorts } from '../../verifier/verifier.js'
+import type { createVerifier, VerifierPorts } from '../../verifier/verifier.js'
 
 /** Fresh stores for one case. */
 export interface CaseStores {
@@ -17,7 +18,7 @@ export interface CaseStores {
 
 /** What runs the cases: the verifier, names, and a source of fresh stores. */
 export interface VectorRunner {
-  readonly decide: typeof decide
+  readonly createVerifier: typeof createVerifier
   readonly ids: Ids
   readonly stores: () => CaseStores
 }
@@ -100,27 +101,34 @@ async function run(given: JsonObject, runner: VectorRunner): Promise<string> {
   for (const [url, version] of Object.entries(objectAt(given, 'seenVersions'))) {
     await stores.listVersions.raise(ANY_ISSUER, url, Number(version))
   }
-  const revoked = new Set((given['revokedDigests'] ?? []) as readonly string[])
+  const revoked = new Set<string>((given['revokedDigests'] ?? []) as readonly string[])
+  const policy = policyOf(given)
+  // the files' events are authorised ones: signed by whoever rooted the chain
+  const byEveryRoot = (target: Digest | Did): readonly RevocationEvent[] =>
+    [...policy.roots.keys()].map(signer => ({ target, signer }))
   const ports: VerifierPorts = {
     ...stores,
     // every case starts with empty stores, and the file's clock is not the machine's
-    ledger: { settle: (_, throttles, charges, now) => stores.ledger.settle([], throttles, charges, now) },
+    ledger: { ...stores.ledger, settle: settlement => stores.ledger.settle({ ...settlement, uses: [] }) },
     listVersions: { raise: (_, url, version) => stores.listVersions.raise(ANY_ISSUER, url, version) },
     ids: runner.ids,
     clock: { now: () => Number(given['now']) },
     keys: keysOf(objectAt(given, 'didKeys')),
     statusLists: listsOf(objectAt(given, 'statusLists')),
-    revocations: { revoked: digests => Promise.resolve(digests.find(digest => revoked.has(digest)) ?? null) },
+    revocations: {
+      learn: () => Promise.resolve(),
+      about: targets => Promise.resolve(targets.filter(target => revoked.has(target)).flatMap(byEveryRoot)),
+    },
     chains: { keep: () => Promise.resolve(), find: () => Promise.resolve(null) },
-    nonces: { issue: () => Promise.resolve('none'), consume: () => Promise.resolve(false) },
+    nonces: {
+      issue: () => Promise.resolve('none'),
+      consume: () => Promise.resolve(false),
+      isOpen: () => Promise.resolve(false),
+    },
     audit: { record: () => Promise.resolve() },
   }
-  const decision = await runner.decide(
-    textAt(given, 'presentation'),
-    requestOf(objectAt(given, 'request')),
-    policyOf(given),
-    ports,
-  )
+  const verifier = runner.createVerifier(policy, ports)
+  const decision = await verifier.decide(textAt(given, 'presentation'), requestOf(objectAt(given, 'request')))
   return decision.allow ? 'allow' : decision.code
 }
 

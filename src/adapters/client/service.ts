@@ -5,7 +5,7 @@ import type { Clock, Ids, StatusLeases } from '../../ports.js'
 import { signProof } from '../../presentation/proof.js'
 import { bodyDigest } from '../../presentation/request.js'
 import type { Signer } from '../../signer.js'
-import type { Decision, Verifier } from '../../verifier/verifier.js'
+import type { Commitment, Decision, Verifier } from '../../verifier/verifier.js'
 import { exchange, readAtMost, type Reach } from './http.js'
 
 /** Milliseconds for a whole call. */
@@ -102,6 +102,15 @@ export function remoteVerifier(self: string, secret: string, options: ServiceOpt
     const why = isProcuraError(cause) ? cause.code : 'no answer'
     throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why }, { cause })
   }
+  const requireAnswer = (answer: JsonObject): JsonObject => {
+    if (answer['allow'] === true || (answer['allow'] === false && isCode(answer['code']))) return answer
+    throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why: 'its answer is no decision' })
+  }
+  const close = async (how: 'commit' | 'release', decisionId: string): Promise<Commitment> => {
+    const body = Buffer.from(JSON.stringify({ decisionId }))
+    const answer = await post(`${options.service}/v1/${how}`, body, headers, options).catch(asOurTrouble)
+    return requireAnswer(answer) as unknown as Commitment
+  }
   return {
     self,
 
@@ -118,18 +127,19 @@ export function remoteVerifier(self: string, secret: string, options: ServiceOpt
       return digest
     },
 
-    async decide(shown, request) {
+    commit: decisionId => close('commit', decisionId),
+    release: decisionId => close('release', decisionId),
+
+    async decide(shown, request, { reserve = false } = {}) {
       const { method, url, bodyDigest, action, resource, params } = request
       const body = canonicalize({
         ...(typeof shown === 'string' ? { presentation: shown } : shown),
         ...(request.approval === undefined ? {} : { approval: request.approval }),
+        ...(reserve ? { reserve } : {}),
         request: { method, url, bodyDigest, action, resource, params },
       })
       const answer = await post(`${options.service}/v1/verify`, Buffer.from(body), headers, options).catch(asOurTrouble)
-      const isDecision = answer['allow'] === true || (answer['allow'] === false && isCode(answer['code']))
-      if (!isDecision)
-        throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why: 'its answer is no decision' })
-      return answer as unknown as Decision
+      return requireAnswer(answer) as unknown as Decision
     },
   }
 }

@@ -20,6 +20,7 @@ export const verifyBody = z
     presentation: z.string().min(1).optional(),
     proof: z.string().min(1).optional(),
     approval: z.string().min(1).optional(),
+    reserve: z.boolean().optional(),
     request: z.strictObject({
       method: z.string().min(1).max(32),
       url: z.string().min(1).max(2048),
@@ -35,6 +36,9 @@ export const verifyBody = z
 
 /** Body of `PUT /v1/chains/{digest}`: tokens, root first. */
 export const chainBody = chain
+
+/** Body of `POST /v1/commit` and `POST /v1/release`. */
+export const decisionBody = z.strictObject({ decisionId: z.string().min(1).max(64) })
 
 /** Body of a request that has nothing to say. */
 export const emptyBody = z.strictObject({})

@@ -56,7 +56,8 @@ export async function proveCaller(
   requireBound(proof.request, { method: request.method, url, bodyDigest: bodyDigest(rawBody) })
   const { jti, iat: issuedAt, exp } = proof
   const use = { key: `${key.x}:${jti}`, issuedAt, until: exp + SKEW }
-  if ((await ledger.settle([use], [], [], clock.now())) !== null) {
+  const once = { uses: [use], throttles: [], charges: [], hold: null, now: clock.now() }
+  if ((await ledger.settle(once)) !== null) {
     throw new ProcuraError('PRESENTATION_REPLAYED', {})
   }
   return proof.iss

@@ -25,6 +25,8 @@ export interface GuardOptions {
   readonly params: (request: FastifyRequest) => Intent['params']
   /** path of the resource; the request's own path if left out */
   readonly path?: (request: FastifyRequest) => string
+  /** hold the charge until the handler calls `verifier.commit(request.authority.decisionId)`, or `release` */
+  readonly reserve?: boolean
 }
 
 /** Route options of Fastify: spread them into a route, or pass them as its second argument. */
@@ -71,7 +73,7 @@ export function requireAuthority(verifier: Verifier, options: GuardOptions): Gua
           done()
         } else send(reply, verdict)
       }
-      judge(verifier, toRaw(request), () => toIntent(options, request)).then(answer, done)
+      judge(verifier, toRaw(request), () => toIntent(options, request), options.reserve ?? false).then(answer, done)
     },
   }
 }

@@ -77,7 +77,12 @@ export function requirePlainPath(target: string): void {
 }
 
 /** Decides one request of a protected route. Never throws: whatever goes wrong is a refusal. */
-export async function judge(verifier: Verifier, raw: RawRequest, intent: () => Intent): Promise<Verdict> {
+export async function judge(
+  verifier: Verifier,
+  raw: RawRequest,
+  intent: () => Intent,
+  reserve: boolean,
+): Promise<Verdict> {
   let hint: Hint | undefined
   try {
     requirePlainPath(raw.target)
@@ -87,7 +92,7 @@ export async function judge(verifier: Verifier, raw: RawRequest, intent: () => I
     const shown = shownBy(raw)
     const approval = atMostOne(raw, APPROVAL_HEADER)
     const asked = { ...received, ...(approval === undefined ? {} : { approval }) }
-    const decision = await decideOrFail(verifier, shown, asked)
+    const decision = await decideOrFail(verifier, shown, asked, reserve)
     if (!('allow' in decision)) return await refuse(decision, hint, verifier)
     if (decision.allow) return { allow: true, decision }
     const problem = toProblem(decision, decision.disclose || decision.code === 'CHAIN_UNKNOWN')
@@ -102,9 +107,14 @@ export async function judge(verifier: Verifier, raw: RawRequest, intent: () => I
 }
 
 /** What a verifier throws is the server's own trouble: the caller learns only its kind. */
-async function decideOrFail(verifier: Verifier, shown: Shown, received: ReceivedRequest): Promise<Decision | Problem> {
+async function decideOrFail(
+  verifier: Verifier,
+  shown: Shown,
+  received: ReceivedRequest,
+  reserve: boolean,
+): Promise<Decision | Problem> {
   try {
-    return await verifier.decide(shown, received)
+    return await verifier.decide(shown, received, { reserve })
   } catch (thrown) {
     return toProblem(toRefusal(thrown), false)
   }

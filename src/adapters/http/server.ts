@@ -7,7 +7,7 @@ import { parsePublicKey, type PublicKey } from '../../ed25519.js'
 import { isProcuraError, ProcuraError } from '../../errors.js'
 import type { Issuer } from '../../issuer.js'
 import type { JsonObject } from '../../json.js'
-import { allocationBody, emptyBody, grantBody, parseBody, revocationBody, verifyBody } from './bodies.js'
+import { allocationBody, decisionBody, emptyBody, grantBody, parseBody, revocationBody, verifyBody } from './bodies.js'
 import { keepChain } from './chains.js'
 import { proveCaller, proveResourceServer, type ProofPorts, type ResourceServer } from './callers.js'
 import { PROBLEM, toProblem, toRefusal } from './problem.js'
@@ -82,10 +82,17 @@ export function createServer(parts: ServerParts): FastifyInstance {
 
   app.post('/v1/verify', async request => {
     const { verifier } = proveResourceServer(request, parts.resourceServers)
-    const { presentation, proof = '', approval, request: asked } = parseBody(verifyBody, request.body)
+    const { presentation, proof = '', approval, reserve = false, request: asked } = parseBody(verifyBody, request.body)
     const received = { ...asked, bodyDigest: asked.bodyDigest ?? null, ...(approval === undefined ? {} : { approval }) }
-    return verifier.decide(presentation ?? { proof }, received)
+    return verifier.decide(presentation ?? { proof }, received, { reserve })
   })
+
+  for (const how of ['commit', 'release'] as const) {
+    app.post(`/v1/${how}`, async request => {
+      const { verifier } = proveResourceServer(request, parts.resourceServers)
+      return verifier[how](parseBody(decisionBody, request.body).decisionId)
+    })
+  }
 
   app.put<{ Params: { digest: string } }>('/v1/chains/:digest', async (request, reply) => {
     const { verifier } = proveResourceServer(request, parts.resourceServers)

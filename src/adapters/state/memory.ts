@@ -1,10 +1,26 @@
 import { ProcuraError } from '../../errors.js'
 import { LRUCache } from 'lru-cache'
-import type { Chains, Charge, Clock, Ids, Ledger, ListVersions, Nonces, State, Throttle } from '../../ports.js'
+import type { Did } from '../../did/did.js'
+import type {
+  Chains,
+  Charge,
+  Clock,
+  Held,
+  Ids,
+  Ledger,
+  ListVersions,
+  Nonces,
+  Revocations,
+  Settlement,
+  State,
+  Throttle,
+} from '../../ports.js'
 import type { UnixSeconds } from '../../time.js'
 
 /** Entries held at once: at 120 s a presentation, about 8 000 accepted a second. */
 const CAPACITY = 1_000_000
+/** Seconds a closed hold is remembered, so that closing it again gets the same answer: no chain lives longer. */
+const HOLD_MEMORY = 86_400
 
 /** What a ledger of this process is held to. */
 export interface MemoryLedgerOptions {
@@ -23,41 +39,89 @@ export function memoryLedger(clock: Clock, { capacity = CAPACITY, budgets }: Mem
   const used = new Map<string, UnixSeconds>()
   const spent = new Map<string, { amount: number; until: UnixSeconds }>()
   const calls = new Map<string, readonly UnixSeconds[]>()
+  const holds = new Map<string, { readonly held: Held; readonly charges: readonly Charge[] }>()
 
   const forget = (now: UnixSeconds): void => {
     for (const [key, until] of used) if (until < now) used.delete(key)
     for (const [account, { until }] of spent) if (until < now) spent.delete(account)
+    for (const [id, { held }] of holds) if (held.until + HOLD_MEMORY < now) holds.delete(id)
   }
   const spentOn = ({ account }: Charge): number => spent.get(account)?.amount ?? 0
   const callsOf = ({ account, per }: Throttle, now: UnixSeconds): readonly UnixSeconds[] =>
     (calls.get(account) ?? []).filter(at => at >= now - per)
 
-  return {
-    settle(uses, throttles, charges, now) {
-      if (!budgets && throttles.length + charges.length > 0) {
-        const why = 'this state does not outlive the process'
-        return Promise.reject(new ProcuraError('LEDGER_UNAVAILABLE', { why }))
-      }
-      if (uses.some(({ issuedAt }) => issuedAt <= startedAt || issuedAt > now)) {
-        return refuse('issued before this process started, or by a clock ahead')
-      }
-      if (used.size + uses.length > capacity) forget(now)
-      if (used.size + uses.length > capacity) return refuse('too many presentations at once')
-      if (uses.some(({ key }) => used.has(key))) return Promise.resolve('used')
-      const full = throttles.find(one => callsOf(one, now).length >= one.max)
-      const refused = full ?? charges.find(one => spentOn(one) + one.amount > one.max)
-      if (refused !== undefined) return Promise.resolve(refused)
+  function refusal({ uses, throttles, charges, now }: Settlement): null | 'used' | Throttle | Charge {
+    if (!budgets && throttles.length + charges.length > 0) {
+      throw new ProcuraError('LEDGER_UNAVAILABLE', { why: 'this state does not outlive the process' })
+    }
+    if (uses.some(({ issuedAt }) => issuedAt <= startedAt || issuedAt > now)) {
+      throw unavailable('issued before this process started, or by a clock ahead')
+    }
+    const isFull = (): boolean => used.size + uses.length > capacity || holds.size >= capacity
+    if (isFull()) forget(now)
+    if (isFull()) throw unavailable('too many presentations at once')
+    if (uses.some(({ key }) => used.has(key))) return 'used'
+    const full = throttles.find(one => callsOf(one, now).length >= one.max)
+    return full ?? charges.find(one => spentOn(one) + one.amount > one.max) ?? null
+  }
 
-      for (const { key, until } of uses) used.set(key, until)
-      for (const one of throttles) calls.set(one.account, [...callsOf(one, now), now])
-      for (const one of charges) spent.set(one.account, { amount: spentOn(one) + one.amount, until: one.until })
-      return Promise.resolve(null)
-    },
+  function take({ uses, throttles, charges, hold, now }: Settlement): void {
+    for (const { key, until } of uses) used.set(key, until)
+    for (const one of throttles) calls.set(one.account, [...callsOf(one, now), now])
+    for (const one of charges) spent.set(one.account, { amount: spentOn(one) + one.amount, until: one.until })
+    if (hold !== null) holds.set(hold.id, { held: { ...hold, state: 'open' }, charges })
+  }
+
+  function standing(id: string, now: UnixSeconds): Held | null {
+    const held = holds.get(id)?.held ?? null
+    return held?.state === 'open' && held.until <= now ? { ...held, state: 'expired' } : held
+  }
+
+  return {
+    probe: settlement => inOneStep(() => refusal(settlement)),
+    settle: settlement =>
+      inOneStep(() => {
+        const refused = refusal(settlement)
+        if (refused === null) take(settlement)
+        return refused
+      }),
+    held: (id, now) => inOneStep(() => standing(id, now)),
+    close: (id, to, now) =>
+      inOneStep(() => {
+        const held = standing(id, now)
+        if (held?.state !== 'open') return held?.state ?? null
+        const charges = to === 'released' ? (holds.get(id)?.charges ?? []) : []
+        for (const one of charges) spent.set(one.account, { amount: spentOn(one) - one.amount, until: one.until })
+        holds.set(id, { held: { ...held, state: to }, charges: [] })
+        return to
+      }),
   }
 }
 
-function refuse(why: string): Promise<never> {
-  return Promise.reject(new ProcuraError('REPLAY_UNAVAILABLE', { why }))
+/** Nothing else runs in between; what it throws is the promise's. */
+function inOneStep<T>(work: () => T): Promise<T> {
+  return Promise.resolve().then(work)
+}
+
+function unavailable(why: string): ProcuraError {
+  return new ProcuraError('REPLAY_UNAVAILABLE', { why })
+}
+
+/** Events learned by this process: at most `capacity`, above it STATUS_UNAVAILABLE. */
+export function memoryRevocations(capacity = CAPACITY): Revocations {
+  const signers = new Map<string, Set<Did>>()
+  return {
+    learn: ({ target, signer }) =>
+      inOneStep(() => {
+        const known = signers.get(target) ?? new Set()
+        if (signers.size >= capacity && !signers.has(target)) {
+          throw new ProcuraError('STATUS_UNAVAILABLE', { list: 'events', why: 'too many are remembered' })
+        }
+        signers.set(target, known.add(signer))
+      }),
+    about: targets =>
+      inOneStep(() => targets.flatMap(target => [...(signers.get(target) ?? [])].map(signer => ({ target, signer })))),
+  }
 }
 
 /** Highest versions seen by this process. */
@@ -100,7 +164,7 @@ export function memoryNonces(clock: Clock, ids: Ids, capacity = CAPACITY): Nonce
     issue(self) {
       const now = clock.now()
       if (open.size >= capacity) for (const [old, until] of open) if (until < now) open.delete(old)
-      if (open.size >= capacity) return refuse('too many challenges at once')
+      if (open.size >= capacity) return Promise.reject(unavailable('too many challenges at once'))
       const nonce = ids.token()
       open.set(`${self} ${nonce}`, now + NONCE_TTL)
       return Promise.resolve(nonce)
@@ -111,6 +175,7 @@ export function memoryNonces(clock: Clock, ids: Ids, capacity = CAPACITY): Nonce
       open.delete(name)
       return Promise.resolve(until !== undefined && clock.now() <= until)
     },
+    isOpen: (self, nonce) => Promise.resolve(clock.now() <= (open.get(`${self} ${nonce}`) ?? -1)),
   }
 }
 
@@ -124,6 +189,6 @@ export function singleProcessState(clock: Clock, ids: Ids): State {
     listVersions: memoryVersions(),
     chains: memoryChains(clock),
     nonces: memoryNonces(clock, ids),
-    revocations: { revoked: () => Promise.resolve(null) },
+    revocations: memoryRevocations(),
   }
 }

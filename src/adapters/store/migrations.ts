@@ -1,4 +1,5 @@
 import { type MigrationInterface, type QueryRunner, Table, type TableColumnOptions } from 'typeorm'
+import { CreateHoldsAndEvents1793000000003 } from './hold-migration.js'
 import { CreateVerifierState1793000000002 } from './state-migration.js'
 
 const text = (name: string): TableColumnOptions => ({ name, type: 'text' })
@@ -83,4 +84,8 @@ export class CreateProcuraTables1793000000001 implements MigrationInterface {
 }
 
 /** All migrations of ours, oldest first. */
-export const MIGRATIONS = [CreateProcuraTables1793000000001, CreateVerifierState1793000000002]
+export const MIGRATIONS = [
+  CreateProcuraTables1793000000001,
+  CreateVerifierState1793000000002,
+  CreateHoldsAndEvents1793000000003,
+]

@@ -1,3 +1,5 @@
+import type { Did } from '../../did/did.js'
+import type { Digest } from '../../encoding.js'
 import type { UnixSeconds } from '../../time.js'
 import { table, text, whole } from './entities.js'
 
@@ -78,6 +80,40 @@ export const ChainTable = table<ChainRow>({
   indices: [{ name: 'verifier_chain_until', columns: ['until'] }],
 })
 
+/** A row of `verifier_hold`: charges that wait for their effect. */
+export interface HoldRow {
+  /** the decision's id */
+  readonly id: string
+  readonly state: 'open' | 'committed' | 'released'
+  /** end of the reservation */
+  readonly until: UnixSeconds
+  /** JSON */
+  readonly facts: string
+  /** JSON: what releasing gives back */
+  readonly charges: string
+}
+
+/** Reservations. */
+export const HoldTable = table<HoldRow>({
+  name: 'VerifierHold',
+  tableName: 'verifier_hold',
+  columns: { id: { ...text, primary: true }, state: text, until: whole, facts: text, charges: text },
+  indices: [{ name: 'verifier_hold_until', columns: ['until'] }],
+})
+
+/** A row of `revocation_event`: who signed that what was revoked. */
+export interface EventRow {
+  readonly target: Digest | Did
+  readonly signer: Did
+}
+
+/** Revocation events. */
+export const EventTable = table<EventRow>({
+  name: 'RevocationEvent',
+  tableName: 'revocation_event',
+  columns: { target: { ...text, primary: true }, signer: { ...text, primary: true } },
+})
+
 /** A row of `list_version`: the highest version of a list ever seen. */
 export interface VersionRow {
   readonly issuer: string
@@ -93,4 +129,13 @@ export const VersionTable = table<VersionRow>({
 })
 
 /** All tables of a verifier's state. */
-export const STATE_ENTITIES = [UsedTable, SpendingTable, CallTable, ChainTable, NonceTable, VersionTable] as const
+export const STATE_ENTITIES = [
+  UsedTable,
+  SpendingTable,
+  CallTable,
+  ChainTable,
+  NonceTable,
+  HoldTable,
+  EventTable,
+  VersionTable,
+] as const

@@ -1,15 +1,42 @@
-import { LessThan, MoreThan, MoreThanOrEqual, type DataSource } from 'typeorm'
+import { In, LessThan, MoreThan, MoreThanOrEqual, type DataSource } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
-import type { Chains, Charge, Clock, Ids, Ledger, ListVersions, Nonces, State, Throttle, Use } from '../../ports.js'
+import type { Json } from '../../json.js'
+import type {
+  Chains,
+  Charge,
+  Clock,
+  HoldState,
+  Ids,
+  Ledger,
+  ListVersions,
+  Nonces,
+  Revocations,
+  Settlement,
+  State,
+  Throttle,
+  Use,
+} from '../../ports.js'
 import type { UnixSeconds } from '../../time.js'
 import type { Database } from './database.js'
 import { deleteOne, insertMissing } from './insert.js'
-import { CallTable, ChainTable, NonceTable, SpendingTable, UsedTable, VersionTable } from './state-entities.js'
+import {
+  CallTable,
+  ChainTable,
+  EventTable,
+  HoldTable,
+  NonceTable,
+  SpendingTable,
+  UsedTable,
+  VersionTable,
+  type HoldRow,
+} from './state-entities.js'
 
 /** Seconds a nonce is good for. */
 const NONCE_TTL = 60
 /** Uses between two clean-ups of what has ended. */
 const SWEEP_EVERY = 1000
+/** Seconds a closed hold is remembered, so that closing it again gets the same answer: no chain lives longer. */
+const HOLD_MEMORY = 86_400
 
 /** State in the tables of an open store: it survives a restart, and processes may share it. */
 export function storeState(database: Database, clock: Clock, ids: Ids): State {
@@ -18,7 +45,7 @@ export function storeState(database: Database, clock: Clock, ids: Ids): State {
     listVersions: versionsOf(database),
     chains: chainsOf(database.dataSource, clock),
     nonces: noncesOf(database.dataSource, clock, ids),
-    revocations: { revoked: () => Promise.resolve(null) },
+    revocations: revocationsOf(database.dataSource),
   }
 }
 
@@ -36,24 +63,31 @@ function noncesOf(dataSource: DataSource, clock: Clock, ids: Ids): Nonces {
       translate('REPLAY_UNAVAILABLE', () =>
         deleteOne(dataSource, NonceTable, { nonce: `${self} ${nonce}`, until: MoreThanOrEqual(clock.now()) }),
       ),
+    isOpen: (self, nonce) =>
+      translate('REPLAY_UNAVAILABLE', () =>
+        nonces.existsBy({ nonce: `${self} ${nonce}`, until: MoreThanOrEqual(clock.now()) }),
+      ),
   }
 }
 
-/** A refusal inside a transaction, which undoes what was done before it. */
-class Refused extends Error {
-  readonly bound: 'used' | Throttle | Charge
+/** Ends a transaction so that nothing of it stays; carries the answer out. */
+class Undone extends Error {
+  readonly answer: Answer
 
-  constructor(bound: 'used' | Throttle | Charge) {
-    super('refused')
-    this.bound = bound
+  constructor(answer: Answer) {
+    super('undone')
+    this.answer = answer
   }
 }
+
+type Answer = null | 'used' | Throttle | Charge
 
 /** Settles in one transaction; accounts in the order of their names, so that two processes never wait for each other. */
 function ledgerOf(database: Database, clock: Clock): Ledger {
   const { dataSource } = database
   const calls = dataSource.getRepository(CallTable)
   const spendings = dataSource.getRepository(SpendingTable)
+  const holds = dataSource.getRepository(HoldTable)
   let settled = 0
 
   const use = ({ key, until }: Use): Promise<boolean> => insertMissing(dataSource, UsedTable, { key, until })
@@ -70,33 +104,91 @@ function ledgerOf(database: Database, clock: Clock): Ledger {
     return true
   }
   const sweep = async (): Promise<void> => {
-    await dataSource.getRepository(UsedTable).delete({ until: LessThan(clock.now()) })
-    await spendings.delete({ until: LessThan(clock.now()) })
+    const now = clock.now()
+    await dataSource.getRepository(UsedTable).delete({ until: LessThan(now) })
+    await spendings.delete({ until: LessThan(now) })
+    await holds.delete({ until: LessThan(now - HOLD_MEMORY) })
+  }
+
+  /** Inside a transaction. @throws Undone */
+  const takeAll = async ({ uses, throttles, charges, hold, now }: Settlement): Promise<void> => {
+    const ordered = [...charges].sort((a, b) => (a.account < b.account ? -1 : 1))
+    for (const one of uses) if (!(await use(one))) throw new Undone('used')
+    for (const one of throttles) if (!(await count(one, now))) throw new Undone(one)
+    for (const one of ordered) if (!(await charge(one))) throw new Undone(one)
+    if (hold === null) return
+    const { id, until, facts } = hold
+    await holds.insert({ id, until, facts: JSON.stringify(facts), charges: JSON.stringify(ordered), state: 'open' })
+  }
+  const settle = (settlement: Settlement, afterwards: () => void): Promise<Answer> => {
+    const isBounded = settlement.throttles.length + settlement.charges.length > 0
+    return translate(isBounded ? 'LEDGER_UNAVAILABLE' : 'REPLAY_UNAVAILABLE', async () => {
+      try {
+        await database.transaction(async () => {
+          await takeAll(settlement)
+          afterwards()
+        })
+        return null
+      } catch (error) {
+        if (error instanceof Undone) return error.answer
+        throw error
+      }
+    })
   }
 
   return {
-    async settle(uses, throttles, charges, now) {
-      const bounds = throttles.length + charges.length
-      return translate(bounds === 0 ? 'REPLAY_UNAVAILABLE' : 'LEDGER_UNAVAILABLE', async () => {
-        settled = (settled + 1) % SWEEP_EVERY
-        if (settled === 0) await sweep()
-        const [only] = uses
-        // the common case, and atomic by itself
-        if (only !== undefined && uses.length === 1 && bounds === 0) return (await use(only)) ? null : 'used'
-        try {
-          await database.transaction(async () => {
-            for (const one of uses) if (!(await use(one))) throw new Refused('used')
-            for (const one of throttles) if (!(await count(one, now))) throw new Refused(one)
-            const ordered = [...charges].sort((a, b) => (a.account < b.account ? -1 : 1))
-            for (const one of ordered) if (!(await charge(one))) throw new Refused(one)
-          })
-          return null
-        } catch (error) {
-          if (error instanceof Refused) return error.bound
-          throw error
-        }
-      })
+    async settle(settlement) {
+      settled = (settled + 1) % SWEEP_EVERY
+      if (settled === 0) await translate('REPLAY_UNAVAILABLE', sweep)
+      const { uses, throttles, charges, hold } = settlement
+      const [only] = uses
+      // the common case, and atomic by itself
+      if (only !== undefined && uses.length === 1 && throttles.length + charges.length === 0 && hold === null) {
+        return translate('REPLAY_UNAVAILABLE', async () => ((await use(only)) ? null : 'used'))
+      }
+      return settle(settlement, () => undefined)
     },
+
+    probe: settlement =>
+      settle(settlement, () => {
+        throw new Undone(null)
+      }),
+
+    held: (id, now) =>
+      translate('LEDGER_UNAVAILABLE', async () => {
+        const row = await holds.findOneBy({ id })
+        if (row === null) return null
+        return { id, until: row.until, facts: JSON.parse(row.facts) as Json, state: standing(row, now) }
+      }),
+
+    close: (id, to, now) =>
+      translate('LEDGER_UNAVAILABLE', () =>
+        database.transaction(async () => {
+          const { affected } = await holds.update({ id, state: 'open', until: MoreThan(now) }, { state: to })
+          const row = await holds.findOneBy({ id })
+          if (row === null) return null
+          const charges = affected === 1 && to === 'released' ? (JSON.parse(row.charges) as readonly Charge[]) : []
+          for (const { account, amount } of charges) await spendings.decrement({ account }, 'spent', amount)
+          return standing(row, now)
+        }),
+      ),
+  }
+}
+
+function standing({ state, until }: HoldRow, now: UnixSeconds): HoldState {
+  return state === 'open' && until <= now ? 'expired' : state
+}
+
+function revocationsOf(dataSource: DataSource): Revocations {
+  const events = dataSource.getRepository(EventTable)
+  const unavailable = (cause: unknown): never => {
+    throw new ProcuraError('STATUS_UNAVAILABLE', { list: 'events', why: 'they cannot be read' }, { cause })
+  }
+  return {
+    async learn({ target, signer }) {
+      await insertMissing(dataSource, EventTable, { target, signer }).catch(unavailable)
+    },
+    about: targets => events.findBy({ target: In([...targets]) }).catch(unavailable),
   }
 }
 

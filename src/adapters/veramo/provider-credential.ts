@@ -1,8 +1,7 @@
-import type { Call } from '../../authority/grant.js'
 import { MAX_CREDENTIAL } from '../../credential/credential.js'
-import { openChain, requireInTime, type Chain, type Link, type Progress } from '../../delegation/chain.js'
+import { openChain, requireInTime, type Chain, type Link } from '../../delegation/chain.js'
 import { readJws } from '../../jws/compact.js'
-import type { Policy } from '../../policy/policy.js'
+import { maxStatusAge, type Policy } from '../../policy/policy.js'
 import { requireRootKey, requireTrustedRoot } from '../../verifier/checks.js'
 import { requireLive } from '../../verifier/live.js'
 import type { VerifierPorts } from '../../verifier/verifier.js'
@@ -18,7 +17,7 @@ import type { VerifierPorts } from '../../verifier/verifier.js'
  */
 export async function requireCredential(token: string, policy: Policy, ports: VerifierPorts): Promise<Link> {
   const now = ports.clock.now()
-  const progress: Progress = { link: null }
+  const progress = { link: null, opened: [], live: [] }
   const sealed = readJws(token, 'vc+jwt', MAX_CREDENTIAL, 'credential')
   const root = requireTrustedRoot(sealed, policy)
   const key = await requireRootKey(sealed, policy, ports.keys)
@@ -29,15 +28,12 @@ export async function requireCredential(token: string, policy: Policy, ports: Ve
     progress,
   )
   requireInTime(chain, now, progress)
-  await requireLive(chain, policy, riskiestCall(chain, policy), () => now, ports, progress)
+  await requireLive(chain, [], strictestAge(chain, policy), policy, () => now, ports, progress)
   return chain[0]
 }
 
 /** No call is made, so none is known: assume the one whose status may be oldest by the least. */
-function riskiestCall([{ claims }]: Chain, policy: Policy): Call {
-  const maxAge = ({ action }: Call): number => policy.maxStatusAge[policy.risk.get(action) ?? 'low']
-  const calls = claims.authority.grants.flatMap(({ resource, actions }) =>
-    actions.map((action): Call => ({ action, resource, params: {} })),
-  )
-  return calls.reduce((strictest, call) => (maxAge(call) < maxAge(strictest) ? call : strictest))
+function strictestAge([{ claims }]: Chain, policy: Policy): number {
+  const actions = claims.authority.grants.flatMap(grant => grant.actions)
+  return Math.min(...actions.map(action => maxStatusAge(action, policy)))
 }

@@ -15,7 +15,7 @@ import { isObject, type Json } from '../../json.js'
 import type { Policy } from '../../policy/policy.js'
 import type { ReceivedRequest } from '../../presentation/request.js'
 import { object, read, where } from '../../shape.js'
-import { decide, type VerifierPorts } from '../../verifier/verifier.js'
+import { createVerifier, type Verifier, type VerifierPorts } from '../../verifier/verifier.js'
 import { holdsOurs, tokenOf } from './provider-document.js'
 import { issueCredential } from './provider-issue.js'
 import { requireCredential } from './provider-credential.js'
@@ -37,10 +37,12 @@ export interface VcJoseOptions {
 export class VcJoseProvider implements ICredentialProvider {
   readonly #policy: Policy
   readonly #ports: VerifierPorts
+  readonly #verifier: Verifier
 
   constructor({ policy, ports }: VcJoseOptions) {
     this.#policy = policy
     this.#ports = ports
+    this.#verifier = createVerifier(policy, ports)
   }
 
   /** `vc+jwt` for Ed25519 keys; presentations are made by the wallet. */
@@ -102,7 +104,7 @@ export class VcJoseProvider implements ICredentialProvider {
   verifyPresentation({ presentation, ...asked }: IVerifyPresentationArgs): Promise<IVerifyResult> {
     return answer(async () => {
       const request = requireAsked(asked, this.#policy.self)
-      const decision = await decide(tokenOf(presentation, 'vp+jwt'), request, this.#policy, this.#ports)
+      const decision = await this.#verifier.decide(tokenOf(presentation, 'vp+jwt'), request)
       return decision.allow ? { verified: true, decision } : { ...refusal(decision.code, decision.detail), decision }
     })
   }

@@ -1,0 +1,142 @@
+import { ProcuraError, toProcuraError, type Code, type Kind } from '../errors.js'
+import type { Json } from '../json.js'
+import type { Policy } from '../policy/policy.js'
+import type { Audit, Clock, Held, Ledger } from '../ports.js'
+import type { UnixSeconds } from '../time.js'
+import { requireStillLive, type LivePorts, type Watch, type Watched } from './live.js'
+
+/** Seconds a reservation lasts (profile §6, charging). */
+export const RESERVATION = 60
+
+/** The answer at the commit point. */
+export type Commitment =
+  | { readonly decisionId: string; readonly allow: true; readonly code: null; readonly link: null }
+  | {
+      readonly decisionId: string
+      readonly allow: false
+      readonly code: Code
+      readonly kind: Kind
+      readonly detail: string
+      /** index of the link that does not hold any more, `null` if none in particular */
+      readonly link: number | null
+    }
+
+/** What is asked at the commit point. */
+export interface CommitPorts extends LivePorts {
+  readonly policy: Policy
+  readonly clock: Clock
+  readonly ledger: Ledger
+  readonly audit: Audit
+}
+
+/** What a reservation keeps of its decision: all that can change until the effect. */
+export interface Facts {
+  readonly self: string
+  readonly policyVersion: string
+  /** seconds a status list may be old, for the risk of the action */
+  readonly maxAge: number
+  readonly watched: readonly Watched[]
+}
+
+/** The facts as a ledger keeps them. */
+export function toFacts(policy: Policy, maxAge: number, { live }: Watch): Json {
+  const facts: Facts = {
+    self: policy.self,
+    policyVersion: policy.version,
+    maxAge,
+    watched: live.map(({ watched }) => watched),
+  }
+  return facts as unknown as Json
+}
+
+/**
+ * Asks again, right before an irreversible effect, what may have changed since the decision: the reservation is open, the
+ * policy the same, every credential in time, no agent stopped, nothing revoked, status fresh enough for the action's risk
+ * (profile §7). Verifies no signature but that of a list that was published since.
+ */
+export function recheck(decisionId: string, ports: CommitPorts): Promise<Commitment> {
+  return answer(decisionId, null, ports, async watch => {
+    const { state, facts } = await find(decisionId, ports)
+    if (state !== 'open') throw closed(state)
+    await requireStanding(facts, ports, watch)
+  })
+}
+
+/**
+ * Rechecks and makes the charge final. Committing twice gets the same answer; what was released or has expired cannot be
+ * committed. A refusal leaves the reservation open: release it, or let it expire, and then the charge stays.
+ */
+export function commit(decisionId: string, ports: CommitPorts): Promise<Commitment> {
+  return answer(decisionId, 'commit', ports, async watch => {
+    const { state, facts } = await find(decisionId, ports)
+    if (state === 'open') await requireStanding(facts, ports, watch)
+    const now = await ports.ledger.close(decisionId, 'committed', ports.clock.now())
+    if (now !== 'committed') throw closed(now ?? 'gone')
+  })
+}
+
+/** Gives back what was charged, because the effect did not happen. Releasing twice gets the same answer. */
+export function release(decisionId: string, ports: CommitPorts): Promise<Commitment> {
+  return answer(decisionId, 'release', ports, async () => {
+    await find(decisionId, ports)
+    const now = await ports.ledger.close(decisionId, 'released', ports.clock.now())
+    if (now !== 'released') throw closed(now ?? 'gone')
+  })
+}
+
+async function find(
+  decisionId: string,
+  { policy, ledger, clock }: CommitPorts,
+): Promise<{ readonly state: Held['state']; readonly facts: Facts }> {
+  const held = await ledger.held(decisionId, clock.now())
+  const facts = held?.facts as unknown as Facts | undefined
+  // a reservation of another audience is none of this verifier's
+  if (held === null || facts?.self !== policy.self) throw new ProcuraError('NOT_FOUND', { what: 'such reservation' })
+  return { state: held.state, facts }
+}
+
+async function requireStanding(
+  { policyVersion, maxAge, watched }: Facts,
+  ports: CommitPorts,
+  watch: Watch,
+): Promise<void> {
+  const { policy } = ports
+  if (policyVersion !== policy.version) throw closed('decided under another policy')
+  const tell = (): UnixSeconds => ports.clock.now()
+  requireInTime(watched, tell(), watch)
+  await requireStillLive(watched, maxAge, policy, tell, ports, watch)
+  requireInTime(watched, tell(), watch) // looking things up took time
+}
+
+function requireInTime(watched: readonly Watched[], now: UnixSeconds, watch: Watch): void {
+  for (const { link, validUntil } of watched) {
+    watch.link = link
+    if (now >= validUntil) throw new ProcuraError('TIME_EXPIRED', { seconds: now - validUntil })
+  }
+  watch.link = null
+}
+
+function closed(why: string): ProcuraError {
+  return new ProcuraError('RESERVATION_CLOSED', { why })
+}
+
+/** A refusal is a value. What cannot be recorded is denied; a refusal stays one also where it cannot be recorded. */
+async function answer(
+  decisionId: string,
+  type: 'commit' | 'release' | null,
+  { audit, clock }: CommitPorts,
+  act: (watch: Watch) => Promise<void>,
+): Promise<Commitment> {
+  const watch: Watch = { link: null, live: [] }
+  try {
+    await act(watch)
+    const yes: Commitment = { decisionId, allow: true, code: null, link: null }
+    if (type !== null) await audit.record({ type, at: clock.now(), ...yes })
+    return yes
+  } catch (thrown) {
+    const { code, kind, message: detail } = toProcuraError(thrown)
+    const no: Commitment = { decisionId, allow: false, code, kind, detail, link: watch.link }
+    if (type !== null) await audit.record({ type, at: clock.now(), ...no }).catch(() => undefined)
+    return no
+  }
+}

@@ -1,0 +1,186 @@
+import { formatBudget, formatGrant, formatRate } from '../authority/format.js'
+import type { Link } from '../delegation/chain.js'
+import { differences } from '../delegation/difference.js'
+import type { Did } from '../did/did.js'
+import type { Digest } from '../encoding.js'
+import { ERRORS, printable, type Code } from '../errors.js'
+import { toDate, type UnixSeconds } from '../time.js'
+import type { Decision, Known, Step } from './decision.js'
+
+/** Why a decision is what it is. Plain data. */
+export interface Explanation {
+  readonly decision: Decision
+  /** profile §6, in order */
+  readonly steps: readonly ExplainedStep[]
+  /** root first; as many as were presented */
+  readonly links: readonly ExplainedLink[]
+}
+
+/** One or more rows of profile §6. */
+export interface ExplainedStep {
+  /** `6`, `8–10` */
+  readonly rows: string
+  readonly what: string
+  /** `skipped`: an explanation is not put on record */
+  readonly outcome: 'passed' | 'failed' | 'not reached' | 'skipped'
+  /** for the one that failed */
+  readonly code: Code | null
+  readonly detail: string | null
+}
+
+/** One link. One whose signature or shape was refused, or never looked at, says nothing but the name of its key. */
+export type ExplainedLink = {
+  readonly index: number
+  readonly digest: Digest
+  readonly kid: string
+  /** what refused it, if this link is where it ended */
+  readonly refused: Code | null
+} & (
+  | { readonly verified: false }
+  | {
+      readonly verified: true
+      readonly issuer: Did
+      readonly subject: Did
+      /** whether the subject's name is tied to its key by more than the link above */
+      readonly proved: boolean
+      readonly grants: readonly string[]
+      readonly budgets: readonly string[]
+      readonly rate: string | null
+      readonly purpose: string | null
+      /** how it differs from those above it, a line for each difference; empty for the root */
+      readonly differs: readonly string[]
+      readonly status: ExplainedStatus
+      readonly validUntil: UnixSeconds
+      /** negative: it has ended */
+      readonly secondsLeft: number
+    }
+)
+
+/** How a link stands with its status list. */
+export type ExplainedStatus =
+  | { readonly state: 'not revoked'; readonly lists: readonly string[]; readonly age: number }
+  | { readonly state: 'none needed' | 'not asked' | 'refused' }
+
+const STEPS: readonly (readonly [Step, string, string])[] = [
+  [4, '1–4', 'the presentation and every credential in it have the form of the profile'],
+  [5, '5', 'the chain is here'],
+  [6, '6', 'the policy trusts the root'],
+  [7, '7', "the root's key is known and listed for granting"],
+  [10, '8–10', 'every link is signed by the one above, well-formed and narrower'],
+  [11, '11', 'the leaf signed the presentation'],
+  [12, '12', 'the presentation and every link are meant for this verifier'],
+  [13, '13', 'the presentation and every link are in time'],
+  [14, '14', 'the nonce is one of this verifier, where it challenges'],
+  [15, '15', 'what was received is what was signed'],
+  [16, '16', 'the policy and every link allow it; identity and provenance are as the policy asks'],
+  [17, '17', 'nobody was stopped, nothing was revoked or ended meanwhile; each call that needs it is approved'],
+  [18, '18', 'used once, within every rate and budget'],
+  [19, '19', 'put on record'],
+]
+
+/** What a decision knew when it was taken, as an explanation. */
+export function toExplanation(decision: Decision, known: Known): Explanation {
+  const steps = STEPS.map(([step, rows, what]): ExplainedStep => {
+    if (step === 19 && decision.allow) return { rows, what, outcome: 'skipped', code: null, detail: null }
+    if (decision.allow || step < known.step) return { rows, what, outcome: 'passed', code: null, detail: null }
+    if (step > known.step) return { rows, what, outcome: 'not reached', code: null, detail: null }
+    return { rows, what, outcome: 'failed', code: decision.code, detail: decision.detail }
+  })
+  const links = known.presented.map(({ digest, kid }, index): ExplainedLink => {
+    const refused = !decision.allow && decision.link === index ? decision.code : null
+    const link = known.opened[index]
+    if (link === undefined) return { index, digest, kid, refused, verified: false }
+    return { index, digest, kid, refused, verified: true, ...describe(link, index, known, refused) }
+  })
+  return { decision, steps, links }
+}
+
+function describe(
+  link: Link,
+  index: number,
+  known: Known,
+  refused: Code | null,
+): Omit<Extract<ExplainedLink, { verified: true }>, 'index' | 'digest' | 'kid' | 'refused' | 'verified'> {
+  const { grants, budgets = [], rate, purpose } = link.claims.authority
+  return {
+    issuer: link.issuer,
+    subject: link.subject,
+    proved: link.proved,
+    grants: grants.map(formatGrant),
+    budgets: budgets.map(formatBudget),
+    rate: rate === undefined ? null : formatRate(rate),
+    purpose: purpose?.s256 ?? null,
+    differs: differences(link, known.opened.slice(0, index)),
+    status: statusOf(link.digest, known, refused),
+    validUntil: link.validUntil,
+    secondsLeft: link.validUntil - known.now,
+  }
+}
+
+function statusOf(digest: Digest, { live, step }: Known, refused: Code | null): ExplainedStatus {
+  const found = live.find(({ watched }) => watched.digest === digest)
+  if (found === undefined) return { state: step === 17 && refused !== null ? 'refused' : 'not asked' }
+  const { age, watched } = found
+  if (age === null) return { state: 'none needed' }
+  return { state: 'not revoked', lists: watched.entries.map(({ url, index }) => `${url}#${index}`), age }
+}
+
+const MARKS = { passed: '✓', failed: '✗', 'not reached': '·', skipped: '·' } as const
+
+/** An explanation for people: the answer, the chain as a tree, and the steps with ✓ and ✗. Safe to print. */
+export function formatExplanation({ decision, steps, links }: Explanation): string {
+  const lines = [
+    ...formatAnswer(decision),
+    '',
+    'Chain',
+    ...(links.length === 0 ? ['  nothing could be read'] : links.flatMap(formatLink)),
+    '',
+    'Steps',
+    ...steps.map(({ rows, what, outcome, code }) => {
+      const reason = outcome === 'failed' ? `: ${String(code)}` : outcome === 'passed' ? '' : ` (${outcome})`
+      return `  ${MARKS[outcome]} ${rows.padEnd(5)} ${what}${reason}`
+    }),
+  ]
+  return lines.map(printable).join('\n')
+}
+
+function formatAnswer(decision: Decision): readonly string[] {
+  if (decision.allow) {
+    const on = decision.onBehalfOf === null ? '' : `, on behalf of ${decision.onBehalfOf}`
+    return [`✓ allowed: ${String(decision.holder)}${on}, until ${toDate(decision.validUntil ?? 0)} at most`]
+  }
+  const { code, kind, detail, link } = decision
+  const where = link === null ? '' : link === -1 ? ' by the policy' : ` at link ${link}`
+  return [`✗ refused${where} (${kind}): ${detail}`, `  what to do: ${ERRORS[code][2]}`]
+}
+
+function formatLink(link: ExplainedLink): readonly string[] {
+  const indent = '   '.repeat(link.index).concat('  ')
+  const mark = link.refused === null ? (link.verified ? '✓' : '·') : '✗'
+  const head = `${indent}${link.index === 0 ? '' : '└─ '}${mark} ${link.index} ${link.digest}`
+  const said = (name: string, values: readonly string[]): readonly string[] =>
+    values.map((value, index) => `${indent}      ${(index === 0 ? name : '').padEnd(9)}${value}`)
+  if (!link.verified) return [head, ...said('claims', [`signed as ${link.kid}; nothing in it could be relied on`])]
+  return [
+    head,
+    ...said('from', [link.issuer]),
+    ...said('to', [`${link.subject}${link.proved ? '' : ' (unproved name)'}`]),
+    ...said('grants', link.grants),
+    ...said('budget', link.budgets),
+    ...said('rate', link.rate === null ? [] : [link.rate]),
+    ...said('purpose', link.purpose === null ? [] : [link.purpose]),
+    ...said('differs', link.index > 0 && link.differs.length === 0 ? ['in nothing'] : link.differs),
+    ...said('status', [formatStatus(link.status)]),
+    ...said('time', [formatTime(link.secondsLeft, link.validUntil)]),
+    ...said('refused', link.refused === null ? [] : [link.refused]),
+  ]
+}
+
+function formatStatus(status: ExplainedStatus): string {
+  if (status.state !== 'not revoked') return status.state
+  return `not revoked; ${status.lists.join(', ')}, its host answered ${status.age} s ago`
+}
+
+function formatTime(seconds: number, until: UnixSeconds): string {
+  return seconds > 0 ? `${seconds} s left, until ${toDate(until)}` : `ended ${-seconds} s ago, at ${toDate(until)}`
+}
