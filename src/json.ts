@@ -46,10 +46,10 @@ export function parseJson(bytes: Uint8Array, what: string): Parsed {
 }
 
 /** Requires at most {@link MAX_DEPTH} levels. @throws JSON_DEPTH */
-export function requireShallow(value: Json, what: string, left = MAX_DEPTH): void {
+export function requireShallow(value: Json, what: string, max = MAX_DEPTH, left = max): void {
   if (typeof value !== 'object' || value === null) return
-  if (left === 0) throw new ProcuraError('JSON_DEPTH', { what, max: MAX_DEPTH })
-  for (const inner of Object.values(value)) requireShallow(inner, what, left - 1)
+  if (left === 0) throw new ProcuraError('JSON_DEPTH', { what, max })
+  for (const inner of Object.values(value)) requireShallow(inner, what, max, left - 1)
 }
 
 /**

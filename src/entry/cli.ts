@@ -1,10 +1,13 @@
 #!/usr/bin/env node
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
+import { approveCommand, type ApproveOptions } from '../adapters/cli/approve.js'
 import { toExit } from '../adapters/cli/problem.js'
+import { terminal } from '../adapters/cli/terminal.js'
 import { vectorsCommand } from '../adapters/cli/vectors.js'
 import { memoryLedger, memoryVersions } from '../adapters/state/memory.js'
 import { systemClock, systemIds } from '../adapters/system.js'
 import { createVerifier } from '../verifier/verifier.js'
+import { openExistingWallet } from './existing-wallet.js'
 
 const program = new Command('procura')
   .description('Decentralized identity agent for autonomous AI agents.')
@@ -22,6 +25,20 @@ program
     process.exitCode = await vectorsCommand(files, { createVerifier, ids: systemIds, stores }, line =>
       console.log(line),
     )
+  })
+
+program
+  .command('approve')
+  .description('approve exactly one call, with the key of a wallet')
+  .argument('[file]', 'the approval request, or the refusal that holds it; - is standard input', '-')
+  .requiredOption('-w, --wallet <url>', 'a wallet that is there, with its key file beside it')
+  .requiredOption('--as <name>', 'alias or DID of the approver in it')
+  .option('--method <text>', 'how the person was asked, put on record (default: terminal, with --yes unattended)')
+  .option('--yes', 'approve without asking')
+  .addOption(new Option('-o, --output <form>', 'form of the output').choices(['json', 'table']).default('table'))
+  .addHelpText('after', '\nExample:\n  procura approve refusal.json --wallet sqlite://data/wallet.db --as alice')
+  .action(async (file: string, options: ApproveOptions) => {
+    process.exitCode = await approveCommand(file, options, { openWallet: openExistingWallet, terminal })
   })
 
 program

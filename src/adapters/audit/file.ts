@@ -8,9 +8,12 @@ export interface FileAudit extends Audit {
   close(): Promise<void>
 }
 
+const NEWLINE = 0x0a
+
 /**
  * Appends records to a file, one JSON object a line, mode 0600. A decision is answered only after its line was handed to
- * the system; lines of concurrent decisions never mix.
+ * the system; lines never mix, whoever else appends to the file. Half a line, left behind by a full disk or a crash, stays
+ * alone on its line.
  *
  * @param path - made with its folder if missing
  * @throws AUDIT_UNAVAILABLE - also from `record`
@@ -18,13 +21,22 @@ export interface FileAudit extends Audit {
 export async function fileAudit(path: string): Promise<FileAudit> {
   const file = await attempt(path, async () => {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    return open(path, 'a', 0o600)
+    return open(path, 'a+', 0o600)
   })
+  let whole = false
+  const append = async (line: string): Promise<void> => {
+    const bytes = Buffer.from(whole || !(await endsTorn(file)) ? line : `\n${line}`)
+    whole = false
+    // one write: the system keeps it in one piece among those of other processes
+    const { bytesWritten } = await file.write(bytes)
+    if (bytesWritten < bytes.length) throw Object.assign(new Error('short write'), { code: 'ENOSPC' })
+    whole = true
+  }
   let last: Promise<unknown> = Promise.resolve()
   return {
     async record(entry) {
       const line = `${JSON.stringify(entry)}\n`
-      const written = last.then(() => attempt(path, () => append(file, line)))
+      const written = last.then(() => attempt(path, () => append(line)))
       last = written.catch(() => undefined)
       await written
     },
@@ -35,8 +47,12 @@ export async function fileAudit(path: string): Promise<FileAudit> {
   }
 }
 
-async function append(file: FileHandle, line: string): Promise<void> {
-  await file.appendFile(line)
+/** True if the last line has no end yet. */
+async function endsTorn(file: FileHandle): Promise<boolean> {
+  const { size } = await file.stat()
+  if (size === 0) return false
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1)
+  return buffer[0] !== NEWLINE
 }
 
 async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { isDidUrl, methodOf, didOf, type Did, type DidUrl } from '../../did/did.js'
-import { fromDidKey } from '../../did/key.js'
+import { didKeyUrl, fromDidKey } from '../../did/key.js'
 import { parseJwk, type PublicKey } from '../../ed25519.js'
 import type { Digest } from '../../encoding.js'
 import { ProcuraError } from '../../errors.js'
@@ -173,7 +173,8 @@ function keysOf(listed: JsonObject): Keys {
     find: kid =>
       Promise.resolve().then(() => {
         const keys = all(didOf(kid))
-        return methodOf(didOf(kid)) === 'key' ? (keys[0] ?? null) : (known.get(kid) ?? null)
+        if (methodOf(didOf(kid)) !== 'key') return known.get(kid) ?? null
+        return kid === didKeyUrl(didOf(kid)) ? (keys[0] ?? null) : null
       }),
   }
 }

@@ -1,0 +1,27 @@
+import { stat } from 'node:fs/promises'
+import { ProcuraError } from '../errors.js'
+import type { OpenWallet } from './wallet.js'
+
+/**
+ * Opens a wallet that is there: a database with its key file. `openWallet` would make what is missing, and a person
+ * who mistyped a path would be told that a new, empty wallet does not know them.
+ *
+ * @param storage - `sqlite://path`
+ * @throws NOT_FOUND - and nothing was made; CONFIG_INVALID, STORAGE_UNAVAILABLE, KEY_FILE
+ */
+export async function openExistingWallet(storage: string): Promise<OpenWallet> {
+  const path = /^sqlite:\/\/(.+)$/s.exec(storage)?.[1]
+  if (path === undefined) {
+    throw new ProcuraError('CONFIG_INVALID', { at: 'wallet', why: 'not of the form sqlite://path/to/wallet.db' })
+  }
+  for (const [what, file] of [['wallet', path] as const, ['key file', `${path}.key`] as const]) {
+    if (!(await isFile(file))) throw new ProcuraError('NOT_FOUND', { what: `${what} ${file}` })
+  }
+  // loaded late: what is missing should be told at once
+  const { openWallet } = await import('./wallet.js')
+  return openWallet({ storage, roots: [] })
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null))?.isFile() === true
+}
