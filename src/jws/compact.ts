@@ -53,7 +53,8 @@ const SEGMENTS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
  *   JWS_ALG, JWS_TYP, JWS_KID
  * @see https://www.rfc-editor.org/rfc/rfc7515#section-5.2
  */
-export function readJws(token: string, typ: Typ, max: number, what: string): Sealed {
+export function readJws(token: unknown, typ: Typ, max: number, what: string): Sealed {
+  if (typeof token !== 'string') throw new ProcuraError('JWS_FORMAT', { why: 'not a string' })
   if (token.length > max) throw new ProcuraError('INPUT_TOO_LARGE', { what, size: token.length, max })
   if (!SEGMENTS.test(token)) throw new ProcuraError('JWS_FORMAT', { why: 'not three base64url segments' })
   const [head = '', body = '', signature = ''] = token.split('.')

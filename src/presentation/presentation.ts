@@ -37,6 +37,8 @@ export interface Presentation {
   readonly exp: UnixSeconds
   readonly jti: string
   readonly nonce?: string
+  /** identity credentials, enveloped; read with the frame */
+  readonly identity?: readonly Json[]
   readonly request: SignedRequest
 }
 

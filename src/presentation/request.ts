@@ -37,13 +37,14 @@ export function paramsDigest(params: JsonObject): string {
  * @throws REQUEST_METHOD, REQUEST_URL, REQUEST_BODY, RESOURCE_SYNTAX, REQUEST_ACTION, REQUEST_PARAMS, REQUEST_PURPOSE
  */
 export function requireRequest(signed: SignedRequest, received: ReceivedRequest, purposes: readonly string[]): Call {
-  const { action, resource, params } = received
-  requireBound(signed, received)
+  // callers without types hand over anything
+  const { action, resource, params } = { ...received }
+  requireBound(signed, { ...received })
   if (!isResource(resource)) throw new ProcuraError('RESOURCE_SYNTAX', { at: 'request.resource' })
   if (signed.action !== action || signed.resource !== resource) {
     throw new ProcuraError('REQUEST_ACTION', {
       signed: `${signed.action} ${signed.resource}`,
-      received: `${action} ${resource}`,
+      received: [action, resource].map(String).join(' '),
     })
   }
   if (!isObject(params)) throw new ProcuraError('REQUEST_PARAMS', {})

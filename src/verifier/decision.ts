@@ -151,21 +151,18 @@ export function refusal(error: ProcuraError, known: Known, policy: Policy): Deci
  * A decision for the log: digests of parameters and query, never a token, and no values but of the arguments that the
  * policy's grant lists under `audit`.
  */
-export function recordOf(
-  decision: Decision,
-  { method, url, action, resource, params }: ReceivedRequest,
-  audited: readonly string[] = [],
-): object {
+export function recordOf(decision: Decision, received: ReceivedRequest, audited: readonly string[] = []): object {
   const shown =
     decision.allow || decision.approval === null ? {} : { approval: { ...decision.approval, display: null } }
-  const mark = url.indexOf('?')
-  const path = mark === -1 ? url : url.slice(0, mark)
+  // callers without types hand over anything; what it was not is on record as null
+  const { method, url, action, resource, params } = { ...received }
+  const [path = null, ...query] = textOf(url)?.split('?') ?? []
   const asked = {
-    method,
+    method: textOf(method),
     url: path,
-    ...(mark === -1 ? {} : { queryDigest: s256(url.slice(mark + 1)) }),
-    action,
-    resource,
+    ...(query.length === 0 ? {} : { queryDigest: s256(query.join('?')) }),
+    action: textOf(action),
+    resource: textOf(resource),
   }
   const args = audited.flatMap((name): [string, Json][] => {
     const value = Object.hasOwn(params, name) ? params[name] : undefined
@@ -173,6 +170,10 @@ export function recordOf(
   })
   const kept = args.length === 0 ? {} : { args: Object.fromEntries(args) }
   return { type: 'decision', ...decision, ...shown, ...asked, paramsDigest: digestOfParams(params), ...kept }
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
 }
 
 /** `null` where the server's own parameters have no canonical form: the refusal says so already. */

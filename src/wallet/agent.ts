@@ -11,7 +11,7 @@ import type { JsonObject } from '../json.js'
 import { readJws, signJws, type Sealed } from '../jws/compact.js'
 import type { KeyHolder } from '../ports.js'
 import { signApproval } from '../presentation/approval.js'
-import { toPresentationJson, toReferenceJson, type Presentation } from '../presentation/presentation.js'
+import { envelope, toPresentationJson, toReferenceJson, type Presentation } from '../presentation/presentation.js'
 import { LIFETIME } from '../presentation/proof.js'
 import { paramsDigest } from '../presentation/request.js'
 import { MAX_UNLISTED, toStatusJson } from '../status/entry.js'
@@ -193,7 +193,7 @@ export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: Walle
   /** The claims that bind the holder to one request, now. */
   function bind({ links }: OpenHeld, request: PresentRequest): Presentation {
     const now = clock.now()
-    const { method, url, bodyDigest, action, resource, params, nonce } = request
+    const { method, url, bodyDigest, action, resource, params, nonce, provenance, identity } = request
     const stated = nearest(
       links.map(link => link.claims.authority),
       'purpose',
@@ -207,6 +207,7 @@ export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: Walle
       exp: now + LIFETIME,
       jti: ids.token(),
       ...(nonce === undefined ? {} : { nonce }),
+      ...(identity === undefined ? {} : { identity: identity.map(envelope) }),
       request: {
         htm: method,
         htu: url,
@@ -215,6 +216,7 @@ export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: Walle
         resource,
         paramsDigest: paramsDigest(params),
         ...(purpose === undefined ? {} : { purpose }),
+        ...(provenance === undefined ? {} : { provenance }),
       },
     }
   }

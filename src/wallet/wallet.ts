@@ -5,6 +5,7 @@ import { ProcuraError } from '../errors.js'
 import type { Root } from '../policy/policy.js'
 import type { Clock, Credentials, Ids, KeyHolder, Keys, StatusLeases, Transactions, Vault } from '../ports.js'
 import type { ApprovalRequest } from '../presentation/approval.js'
+import type { SignedRequest } from '../presentation/presentation.js'
 import type { ReceivedRequest } from '../presentation/request.js'
 import { createAgent } from './agent.js'
 
@@ -50,6 +51,10 @@ export interface PresentRequest extends Omit<ReceivedRequest, 'approval'> {
   readonly audience: string
   readonly purpose?: string
   readonly nonce?: string
+  /** what told the agent to make this call, oldest first: 1 to 8 */
+  readonly provenance?: SignedRequest['provenance']
+  /** identity credentials to show along: tokens, at most one for each link */
+  readonly identity?: readonly string[]
 }
 
 /** A proof, and the chain it names. */

@@ -2,12 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { accepts, isWithin, type Constraint } from '../../src/authority/constraint.js'
 import { wideningOfArgs } from '../../src/authority/grant.js'
-import { argumentMap, constraint, VALUES } from './arbitrary.js'
+import { argumentMap, constraint } from './arbitrary.js'
 
 /** One of every kind at every boundary: small enough to compare all pairs and all triples. */
 const UNIVERSE: readonly Constraint[] = fc.sample(constraint, { numRuns: 110, seed: 20_261_121 })
-
-const acceptedBy = (one: Constraint) => VALUES.filter(value => accepts(one, value))
 
 describe('⊑ on constraints', () => {
   test('is reflexive', () => {
@@ -30,24 +28,6 @@ describe('⊑ on constraints', () => {
       })
     })
     expect(triples).toBeGreaterThan(1000)
-  })
-
-  test('is sound: what a child accepts, its parent accepts', () => {
-    let within = 0
-    let checked = 0
-    fc.assert(
-      fc.property(constraint, constraint, (child, parent) => {
-        if (!isWithin(child, parent)) return
-        within += 1
-        for (const value of acceptedBy(child)) {
-          checked += 1
-          expect(accepts(parent, value), JSON.stringify({ child, parent, value })).toBe(true)
-        }
-      }),
-      { numRuns: 40_000 },
-    )
-    expect(within).toBeGreaterThan(4000)
-    expect(checked).toBeGreaterThan(20_000)
   })
 
   test('says no to a parent of which the child exceeds one bound', () => {

@@ -103,7 +103,7 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
   ['a request without a URL', 'REQUEST_URL', once(() => Promise.resolve({ request: { url: undefined as never } }))],
   [
     'no request at all',
-    'INTERNAL',
+    'REQUEST_METHOD',
     async decider =>
       codeOf(await decider(await present(booker, await goodChain()), null as never, policyOf(), await world())),
   ],

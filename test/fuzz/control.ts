@@ -1,265 +1,38 @@
 import { CONTEXTS } from '../../src/credential/credential.js'
-import { digestOf, s256 } from '../../src/encoding.js'
+import { s256 } from '../../src/encoding.js'
 import { canonicalize } from '../../src/json.js'
 import { parsePolicy } from '../../src/policy/policy.js'
-import { envelope } from '../../src/presentation/presentation.js'
 import { toDate } from '../../src/time.js'
-import { bitsOf, encodeList, MIN_BITS } from '../../src/status/bitstring.js'
-import { Random } from './random.js'
 import {
-  textOf,
-  actor,
-  seal,
-  signingInput,
-  type Actor,
-  type Draft,
-  type Loose,
-  type LooseObject,
-  type Scene,
-} from './scene.js'
-
-/** The verifier's clock. */
-export const NOW = 1_795_255_500
-export const SELF = 'https://api.travel.example'
-export const VERSION = 42
-/** A bit that is set in every list. */
-export const TAKEN_BACK = 77
-/** What the host of every list answered, this many seconds ago. */
-export const AGE = 3
-
-export const OWNER = actor('owner', 'did:web:travel.example')
-export const PERSON = actor('person')
-export const STATUS_WEB = actor('status', 'did:web:status.acme.example')
-export const STATUS_KEY = actor('status two')
-export const ALICE = actor('alice')
-export const BOB = actor('bob', 'did:web:people.example:bob')
-export const MALLORY = actor('mallory')
-export const MALLORY_WEB = actor('mallory web', 'did:web:mallory.example')
-export const AGENTS: readonly Actor[] = [
-  ...Array.from({ length: 7 }, (_, index) => actor(`agent ${index}`)),
-  ...Array.from({ length: 5 }, (_, index) => actor(`web agent ${index}`, `did:web:acme.example:agents:a${index}`)),
-]
-export const EVERYBODY: readonly Actor[] = [
-  ...[OWNER, PERSON, STATUS_WEB, STATUS_KEY, ALICE, BOB, MALLORY, MALLORY_WEB],
-  ...AGENTS,
-]
-
-export const BASE_WEB = 'https://status.acme.example/sl/'
-export const BASE_KEY = 'https://status.beta.example/lists/v1/'
-export const EMPTY = encodeList(bitsOf(MIN_BITS, [TAKEN_BACK]))
-
-/** Every list there is: two publishers, two purposes. */
-export const LISTS: ReadonlyMap<string, Draft> = new Map(
-  [
-    listDraft(`${BASE_WEB}1`, STATUS_WEB, 'revocation'),
-    listDraft(`${BASE_WEB}s-1`, STATUS_WEB, 'suspension'),
-    listDraft(`${BASE_KEY}r.1`, STATUS_KEY, 'revocation'),
-    listDraft(`${BASE_KEY}s_1`, STATUS_KEY, 'suspension'),
-  ].map(draft => [(draft.claims as LooseObject)['id'] as string, draft]),
-)
-
-function listDraft(url: string, signer: Actor, statusPurpose: string): Draft {
-  const times = { iat: NOW - 10, exp: NOW + 590, validFrom: toDate(NOW - 10), validUntil: toDate(NOW + 590) }
-  const subject = { id: `${url}#list`, type: 'BitstringStatusList', statusPurpose, encodedList: EMPTY, ttl: 5000 }
-  const claims = {
-    '@context': [...CONTEXTS],
-    id: url,
-    type: ['VerifiableCredential', 'BitstringStatusListCredential'],
-    issuer: signer.did,
-    iss: signer.did,
-    ...times,
-    credentialSubject: { ...subject, version: VERSION },
-  }
-  return { header: headerOf('vc+jwt', signer), claims, signer }
-}
-
-export function headerOf(typ: string, { kid }: Actor): LooseObject {
-  const cty = typ === 'vc+jwt' ? { cty: 'vc' } : typ === 'vp+jwt' ? { cty: 'vp' } : {}
-  return { alg: 'EdDSA', kid, typ, ...cty }
-}
-
-export function digestOfToken(token: string): string {
-  return digestOf(signingInput(token))
-}
-
-type Narrow = (random: Random, value: Loose, above: LooseObject) => LooseObject
-
-const ACTIONS = ['book', 'quote', 'search', 'mcp:tools/call:pay', 'a2a:message/send']
-const VALUES: Readonly<Record<string, (random: Random) => Loose>> = {
-  amount: random => random.int(0, 100_000),
-  currency: () => 'USD',
-  fare: random => random.pick(['economy', 'premium']),
-  path: random => random.pick(['/data/a/b/c', '/data/a/b', '/data/a/x.y']),
-  tags: random => random.some(['x', 'y', 7, true]),
-  note: random => random.pick(['', 'hello', 'é😀', 'a'.repeat(100)]),
-  flag: random => random.chance(0.5),
-  'mixed.Case-1': random => random.pick<Loose>([{ deep: [1, { er: 'x' }] }, [[]], 'text', -5]),
-}
-
-/** The widest constraint of the operators that fit a value. */
-function widest(random: Random, name: string, value: Loose): LooseObject {
-  const req = random.chance(0.5)
-  const rest: readonly LooseObject[] = [{ op: 'any', req }]
-  switch (name) {
-    case 'amount':
-      return { op: 'range', min: 0, max: 200_000, req: true }
-    case 'currency':
-      return { op: 'eq', value: 'USD', req: true }
-    case 'fare':
-      return random.pick<LooseObject>([
-        ...rest,
-        { op: 'in', values: ['economy', 'premium', 'first', 3], req },
-        { op: 'text', maxBytes: 20, req },
-      ])
-    case 'path':
-      return random.pick<LooseObject>([
-        ...rest,
-        { op: 'under', base: '/data', req },
-        { op: 'under', base: '/data/a', req },
-      ])
-    case 'tags':
-      return random.pick<LooseObject>([...rest, { op: 'subset', values: ['x', 'y', 7, true, 'z'], maxItems: 6, req }])
-    case 'note':
-      return random.pick<LooseObject>([...rest, { op: 'text', maxBytes: 280, req }])
-    case 'flag':
-      return random.pick<LooseObject>([...rest, { op: 'eq', value, req }, { op: 'in', values: [true, false], req }])
-    default:
-      return { op: 'any', req }
-  }
-}
-
-const isScalar = (value: Loose): value is string | number | boolean => typeof value !== 'object'
-
-/** A constraint that is at most the one above and still accepts the value. */
-const narrower: Narrow = (random, value, above) => {
-  const req = above['req'] === true || random.chance(0.3)
-  const fixed: LooseObject[] = isScalar(value)
-    ? [
-        { op: 'eq', value, req },
-        { op: 'in', values: [value], req },
-      ]
-    : []
-  const same = { ...above, req }
-  if (random.chance(0.5)) return same
-  switch (above['op']) {
-    case 'any': {
-      const fitting: LooseObject[] = [...fixed, same]
-      if (typeof value === 'number')
-        fitting.push({ op: 'range', min: value, req }, { op: 'range', max: value + 5, req })
-      if (typeof value === 'string') fitting.push({ op: 'text', maxBytes: 500, req })
-      if (typeof value === 'string' && value.startsWith('/')) fitting.push({ op: 'under', base: '/data', req })
-      if (Array.isArray(value) && value.length > 0 && value.every(isScalar))
-        fitting.push({ op: 'subset', values: [...new Set(value)], maxItems: value.length, req })
-      return random.pick(fitting)
-    }
-    case 'range': {
-      const max = random.int(value as number, (above['max'] as number | undefined) ?? (value as number) + 10)
-      const min = random.int((above['min'] as number | undefined) ?? (value as number), value as number)
-      return random.pick<LooseObject>([...fixed, { op: 'range', min, max, req }])
-    }
-    case 'in':
-      return random.pick([...fixed, { op: 'in', values: random.some(above['values'] as Loose[], value), req }])
-    case 'under': {
-      const cut = (value as string).indexOf('/', textOf(above['base']).length + 1)
-      return random.pick([...fixed, { op: 'under', base: cut < 0 ? value : (value as string).slice(0, cut), req }])
-    }
-    case 'subset': {
-      const values = random.some(above['values'] as Loose[], ...(value as Loose[]))
-      if (values.length === 0) return same
-      return { op: 'subset', values, maxItems: random.int((value as Loose[]).length, above['maxItems'] as number), req }
-    }
-    case 'text': {
-      const size = Buffer.byteLength(value as string)
-      return random.pick([...fixed, { op: 'text', maxBytes: random.int(size, above['maxBytes'] as number), req }])
-    }
-    default:
-      return same
-  }
-}
-
-function narrowedArgs(random: Random, above: LooseObject, params: LooseObject): LooseObject {
-  const args: LooseObject = {}
-  for (const [name, constraint] of Object.entries(above)) {
-    const value = params[name]
-    const kept = value !== undefined || (constraint as LooseObject)['req'] === true || random.chance(0.5)
-    if (kept) args[name] = value === undefined ? constraint : narrower(random, value, constraint as LooseObject)
-  }
-  return args
-}
-
-const RESOURCES = [`${SELF}/**`, `${SELF}/bookings/**`, `${SELF}/bookings/SYD-2231/**`, `${SELF}/bookings/SYD-2231`]
-
-function rootGrants(random: Random, action: string, params: LooseObject): LooseObject[] {
-  const args: LooseObject = {}
-  for (const [name, value] of Object.entries(params)) args[name] = widest(random, name, value)
-  if (random.chance(0.5)) args['unused'] = { op: 'range', min: -5, max: 5, req: false }
-  const main: LooseObject = {
-    resource: random.pick(RESOURCES.slice(0, 3)),
-    actions: random.some(ACTIONS, action),
-    ...(random.chance(0.85) ? { args } : {}),
-    ...(random.chance(0.25) ? { perCall: true } : {}),
-  }
-  const decoys: LooseObject[] = [
-    { resource: `${SELF}/hotels/**`, actions: ['search'], args: { city: { op: 'text', maxBytes: 40, req: true } } },
-    { resource: `${SELF}/bookings/SYD-2231`, actions: ['cancel'], perCall: false },
-  ]
-  return random.chance(0.5) ? [main, ...random.some(decoys)] : [...random.some(decoys), main]
-}
-
-function isMain(grant: LooseObject, action: string): boolean {
-  return (grant['actions'] as string[]).includes(action) && textOf(grant['resource']) !== `${SELF}/hotels/**`
-}
-
-function childGrants(random: Random, above: LooseObject[], action: string, params: LooseObject): LooseObject[] {
-  return above.flatMap((grant): LooseObject[] => {
-    if (!isMain(grant, action)) return random.chance(0.6) ? [grant] : []
-    const place = RESOURCES.indexOf(textOf(grant['resource']))
-    const args = grant['args'] as LooseObject | undefined
-    const own = args ?? (random.chance(0.5) ? Object.fromEntries(names(params, random)) : undefined)
-    return [
-      {
-        resource: random.pick(RESOURCES.slice(place)),
-        actions: random.some(grant['actions'] as string[], action),
-        ...(own === undefined ? {} : { args: args === undefined ? own : narrowedArgs(random, own, params) }),
-        ...(grant['perCall'] === true || random.chance(0.1) ? { perCall: true } : {}),
-      },
-    ]
-  })
-}
-
-function names(params: LooseObject, random: Random): [string, Loose][] {
-  return Object.entries(params).map(([name, value]) => [name, widest(random, name, value)])
-}
-
-function canMeter(grants: LooseObject[], name: string): boolean {
-  return grants.every(({ args, actions }) => {
-    const constraint = (args as LooseObject | undefined)?.[name] as LooseObject | undefined
-    return (actions as string[]).includes('cancel') || (constraint?.['req'] === true && !isHotel(actions as string[]))
-  })
-}
-
-const isHotel = (actions: readonly string[]): boolean => actions.length === 1 && actions[0] === 'search'
-
-function budgetsFor(random: Random, grants: LooseObject[], action: string, params: LooseObject): LooseObject[] {
-  const calls: LooseObject = { unit: '#calls', decimals: 0, max: random.int(1, 5), meter: '#calls' }
-  const on: { on?: Loose[] } = random.chance(0.5) ? { on: [action] } : {}
-  const found: LooseObject[] = random.chance(0.3) ? [{ ...calls, ...on }] : []
-  const main = grants.filter(grant => isMain(grant, action))
-  const amount = params['amount']
-  if (typeof amount === 'number' && canMeter(main, 'amount') && canMeter(main, 'currency') && random.chance(0.7)) {
-    const max = random.pick([amount, amount + 1, amount * 3 + 10])
-    const unitArg: { unitArg?: string } = 'currency' in params && random.chance(0.7) ? { unitArg: 'currency' } : {}
-    found.push({ unit: 'USD', decimals: 2, max, meter: 'amount', ...unitArg, on: [action] })
-  }
-  return found
-}
-
-function budgetsBelow(random: Random, above: LooseObject[], amount: Loose | undefined): LooseObject[] {
-  return random.some(above).map(budget => {
-    const least = budget['meter'] === '#calls' ? 1 : Number(amount)
-    return { ...budget, max: random.int(least, budget['max'] as number) }
-  })
-}
+  AGENTS,
+  ALICE,
+  BASE_KEY,
+  BASE_WEB,
+  BOB,
+  LISTS,
+  NOW,
+  OWNER,
+  PERSON,
+  SELF,
+  STATUS_KEY,
+  STATUS_WEB,
+  approvalDraft,
+  digestOfToken,
+  headerOf,
+  statusEntry,
+} from './cast.js'
+import {
+  ACTIONS,
+  VALUES,
+  budgetsBelow,
+  budgetsFor,
+  childGrants,
+  needsApproval,
+  rootGrants,
+  sameMeter,
+} from './grants.js'
+import { Random } from './random.js'
+import { type Actor, type Draft, type Loose, type LooseObject, type Scene, at, seal } from './scene.js'
 
 /** A good scene: chain, presentation, lists and request that the verifier allows. */
 export function control(...seeds: readonly number[]): Scene {
@@ -341,9 +114,9 @@ export function control(...seeds: readonly number[]): Scene {
           .every(
             ({ args }) =>
               [meter, unitArg].every(
-                name => name === undefined || name === '#calls' || at(args, name as string)?.['req'] === true,
+                name => name === undefined || name === '#calls' || at(args ?? null, name as string, 'req') === true,
               ) &&
-              (unitArg === undefined || at(args, unitArg as string)?.['op'] === 'eq'),
+              (unitArg === undefined || at(args ?? null, unitArg as string, 'op') === 'eq'),
           ),
       )
       if (sound.length > 0) {
@@ -389,8 +162,8 @@ export function control(...seeds: readonly number[]): Scene {
     if (until - from > 300 || random.chance(0.5)) {
       const { base } = random.pick(statuses)
       const web = base === BASE_WEB
-      const entries = [entry(`${base}${web ? '1' : 'r.1'}`, 'revocation', random)]
-      if (random.chance(0.3)) entries.push(entry(`${base}${web ? 's-1' : 's_1'}`, 'suspension', random))
+      const entries = [statusEntry(`${base}${web ? '1' : 'r.1'}`, 'revocation', random)]
+      if (random.chance(0.3)) entries.push(statusEntry(`${base}${web ? 's-1' : 's_1'}`, 'suspension', random))
       if (random.chance(0.3)) entries.reverse()
       for (const one of entries) used.add(one['statusListCredential'] as string)
       claims['credentialStatus'] = entries.length === 1 && random.chance(0.7) ? entries[0]! : entries
@@ -411,7 +184,8 @@ export function control(...seeds: readonly number[]): Scene {
     params,
   }
   const nonce = random.chance(0.25) ? 'N'.repeat(22) : null
-  const inline = random.chance(0.75)
+  const inline = random.chance(0.65)
+  const provenanceDue = random.pick<Loose>(['none', 'none', 'none', 'required', [ALICE.did, 'https://a.example/m']])
   const request: LooseObject = {
     htm: asked.method,
     htu: url,
@@ -420,7 +194,7 @@ export function control(...seeds: readonly number[]): Scene {
     resource: asked.resource,
     paramsDigest: s256(canonicalize(params)),
     ...(purpose === null ? {} : { purpose }),
-    ...(random.chance(0.2) ? { provenance: [{ source: ALICE.did, s256: mission }] } : {}),
+    ...(provenanceDue !== 'none' || random.chance(0.2) ? { provenance: [{ source: ALICE.did, s256: mission }] } : {}),
   }
   const typ = inline ? 'vp+jwt' : 'agent-proof+jwt'
   const iatShown = NOW - random.int(0, 40)
@@ -437,10 +211,11 @@ export function control(...seeds: readonly number[]): Scene {
     ...(nonce === null ? {} : { nonce }),
   }
 
-  const policyJson = {
+  const policy = parsePolicy({
     self: SELF,
     subjectKeyBinding: binding,
     challenge: nonce === null ? 'never' : 'always',
+    provenance: provenanceDue,
     risk: random.chance(0.3) ? { [action]: 'medium' } : {},
     roots: [OWNER, PERSON].map(root => ({
       issuer: root.did,
@@ -452,7 +227,7 @@ export function control(...seeds: readonly number[]): Scene {
         ? { jwks: { keys: [{ kid: root.kid, kty: 'OKP', crv: 'Ed25519', x: root.publicKey.x }] } }
         : {}),
     })),
-  }
+  })
   const approver = random.pick([ALICE, BOB])
   const approval = links.some(({ claims }) => needsApproval(claims as LooseObject, action))
     ? approvalDraft(approver, digestOfToken(tokens.at(-1)!), request, seeds)
@@ -466,55 +241,7 @@ export function control(...seeds: readonly number[]): Scene {
     approval,
     asked,
     lists: new Map([...LISTS].filter(([list]) => used.has(list))),
-    policyJson,
-    policy: parsePolicy(policyJson),
+    policy,
     nonce,
   }
-}
-
-const at = (args: Loose | undefined, name: string): LooseObject | undefined =>
-  (args as LooseObject | undefined)?.[name] as LooseObject | undefined
-
-const sameMeter = (one: LooseObject, two: LooseObject): boolean =>
-  ['unit', 'meter', 'unitArg'].every(name => one[name] === two[name])
-
-function entry(url: string, statusPurpose: string, random: Random): LooseObject {
-  const index = random.int(1000, 131_000)
-  return {
-    id: `${url}#${index}`,
-    type: 'BitstringStatusListEntry',
-    statusPurpose,
-    statusListIndex: String(index),
-    statusListCredential: url,
-    ...(random.chance(0.1) ? { statusSize: 1 } : {}),
-  }
-}
-
-function needsApproval({ credentialSubject }: LooseObject, action: string): boolean {
-  const { grants } = (credentialSubject as LooseObject)['authority'] as LooseObject
-  return (grants as LooseObject[]).some(grant => isMain(grant, action) && grant['perCall'] === true)
-}
-
-function approvalDraft(signer: Actor, leaf: string, request: LooseObject, seeds: readonly number[]): Draft {
-  const claims: LooseObject = {
-    iss: signer.did,
-    aud: SELF,
-    iat: NOW - 20,
-    exp: NOW + 200,
-    jti: s256(`approval ${seeds.join(' ')}`).slice(0, 22),
-    leaf,
-    action: request['action']!,
-    resource: request['resource']!,
-    paramsDigest: request['paramsDigest']!,
-    decision: 'approve',
-    approver: { id: signer.did, method: 'terminal' },
-  }
-  return { header: headerOf('agent-approval+jwt', signer), claims, signer }
-}
-
-/** The claims of what is shown, with its chain. */
-export function withChain(claims: LooseObject, inline: boolean, tokens: readonly string[]): LooseObject {
-  return inline
-    ? { ...claims, verifiableCredential: tokens.map(token => envelope(token) as Loose) }
-    : { ...claims, leaf: digestOfToken(tokens.at(-1)!) }
 }

@@ -1,5 +1,5 @@
 import { toDate } from '../../src/time.js'
-import { EVERYBODY } from './control.js'
+import { EVERYBODY } from './cast.js'
 import type { Random } from './random.js'
 import { at, clone, type Loose, type LooseObject } from './scene.js'
 
@@ -18,7 +18,8 @@ export interface Change {
   readonly detail: string
 }
 
-function nodes(value: Loose, path: readonly (string | number)[], found: Node[]): Node[] {
+/** Every member of a document, outer before inner. */
+export function nodes(value: Loose, path: readonly (string | number)[] = [], found: Node[] = []): Node[] {
   if (typeof value !== 'object' || value === null) return found
   const members: [string | number, Loose][] = Array.isArray(value) ? [...value.entries()] : Object.entries(value)
   for (const [name, inner] of members) {
@@ -29,7 +30,7 @@ function nodes(value: Loose, path: readonly (string | number)[], found: Node[]):
   return found
 }
 
-function put(holder: LooseObject | Loose[], name: string | number, value: Loose): void {
+export function put(holder: LooseObject | Loose[], name: string | number, value: Loose): void {
   Object.defineProperty(holder, name, { value, enumerable: true, configurable: true, writable: true })
 }
 
@@ -181,7 +182,7 @@ const MANY = Array.from({ length: 70 }, (_, index) => index)
  * @param donors - documents of the same kind, for what stands in the same place there
  */
 export function mutate(random: Random, document: LooseObject, donors: readonly Loose[]): Change | null {
-  const all = nodes(document, [], [])
+  const all = nodes(document)
   const isTop = random.chance(0.25)
   const found = random.pick(isTop ? all.filter(({ path }) => path.length === 1) : all)
   const { holder, name, path, value } = found

@@ -3,7 +3,6 @@ import type { Did, DidUrl } from '../../src/did/did.js'
 import { didKeyUrl, toDidKey } from '../../src/did/key.js'
 import { parsePublicKey, type PublicKey } from '../../src/ed25519.js'
 import { toBase64url } from '../../src/encoding.js'
-import type { Json } from '../../src/json.js'
 import type { Policy } from '../../src/policy/policy.js'
 
 /** JSON that may be changed. */
@@ -61,7 +60,6 @@ export interface Scene {
   readonly asked: Asked
   /** status lists that the chain uses, by URL */
   readonly lists: ReadonlyMap<string, Draft>
-  readonly policyJson: Json
   readonly policy: Policy
   readonly nonce: string | null
   /** tokens of the links, signed once */

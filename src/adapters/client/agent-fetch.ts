@@ -4,8 +4,8 @@ import { bodyDigest } from '../../presentation/request.js'
 import type { Agent, PresentRequest } from '../../wallet/wallet.js'
 import { exchange, readAtMost, type Reach } from './http.js'
 
-/** What the agent wants the server to do; the server derives the same on its own. */
-export interface CallAuthority {
+/** What the agent wants the server to do, which the server derives on its own; and what else it has to say. */
+export interface CallAuthority extends Pick<PresentRequest, 'identity' | 'provenance'> {
   readonly action: string
   readonly params: JsonObject
   /** the URL without its query, if left out */
@@ -42,14 +42,16 @@ export function agentFetch(agent: Agent, reach: Reach): AgentFetch {
     const bytes = toBytes(body)
     const json: Record<string, string> = isJson(body) ? { 'content-type': 'application/json' } : {}
     const approved: Record<string, string> = approval === undefined ? {} : { 'agent-approval': approval }
+    const { action, resource, params, ...said } = authority
     const due: PresentRequest = {
+      ...said,
       method,
       url: url.href,
       bodyDigest: bodyDigest(bytes),
       audience: url.origin,
-      action: authority.action,
-      resource: authority.resource ?? url.origin + (url.pathname === '/' ? '' : url.pathname),
-      params: authority.params,
+      action,
+      resource: resource ?? url.origin + (url.pathname === '/' ? '' : url.pathname),
+      params,
     }
     const send = (shown: Record<string, string>): Promise<Response> =>
       exchange(url, { method, headers: { ...json, ...headers, ...approved, ...shown }, body: bytes, signal }, reach)
