@@ -8,7 +8,7 @@ import { ProcuraError } from '../errors.js'
 import { isObject, parseJson, type JsonObject } from '../json.js'
 import { parsePolicy, type Policy } from '../policy/policy.js'
 import { createVerifier as create, type LocalVerifier, type Verifier } from '../verifier/verifier.js'
-import type { Audit, State } from '../ports.js'
+import type { Audit, State, Transactions } from '../ports.js'
 import { openNetwork } from './parts.js'
 
 export { fileAudit } from '../adapters/audit/file.js'
@@ -55,10 +55,36 @@ export function singleProcessState(): State {
   return inMemory(systemClock, systemIds)
 }
 
-/** State in a SQLite file; processes on one machine may share it. @param file - path; made if missing */
-export async function sqliteState(file: string): Promise<State & { close(): Promise<void> }> {
+/** State in a database, and that database for effects that belong with it. */
+export interface DatabaseState extends State, Transactions {
+  /** One SQL statement; inside `transaction` it takes part in it. Tables whose names do not start with `app_` are ours. */
+  query(sql: string, parameters?: readonly unknown[]): Promise<unknown>
+  close(): Promise<void>
+}
+
+/**
+ * State in a SQLite file; processes on one machine may share it.
+ *
+ * An effect in the same file takes effect together with its commit point, or not at all (profile §7):
+ *
+ * ```ts
+ * await state.transaction(async () => {
+ *   const { allow, code } = await verifier.commit(decisionId)
+ *   if (!allow) throw new Error(code)
+ *   await state.query('INSERT INTO app_booking (trip) VALUES (?)', [trip])
+ * })
+ * ```
+ *
+ * @param file - path; made if missing
+ */
+export async function sqliteState(file: string): Promise<DatabaseState> {
   const store = await openStore(`sqlite://${file}`)
-  return { ...storeState(store, systemClock, systemIds), close: () => store.close() }
+  return {
+    ...storeState(store, systemClock, systemIds),
+    transaction: work => store.transaction(work),
+    query: (sql, parameters = []) => store.dataSource.query<unknown>(sql, [...parameters]),
+    close: () => store.close(),
+  }
 }
 
 /** A verifier that asks a service. */
