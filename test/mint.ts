@@ -1,4 +1,6 @@
 import { createPrivateKey, createHash, createPublicKey, sign } from 'node:crypto'
+import { createKeys } from '../src/adapters/resolve/keys.js'
+import { createStatusLists } from '../src/adapters/resolve/status-lists.js'
 import {
   memoryChains,
   memoryLedger,
@@ -11,10 +13,11 @@ import { CONTEXTS, toCredentialJson } from '../src/credential/credential.js'
 import { IDENTITY } from '../src/credential/identity.js'
 import { CAPABILITY, DELEGATION } from '../src/delegation/chain.js'
 import type { Did, DidUrl } from '../src/did/did.js'
-import { didKeyUrl, fromDidKey, toDidKey } from '../src/did/key.js'
+import { toDidDocument } from '../src/did/document.js'
+import { didKeyUrl, toDidKey } from '../src/did/key.js'
+import { didWebUrl } from '../src/did/web.js'
 import { parsePublicKey, type PublicKey } from '../src/ed25519.js'
 import { digestOf, s256, type Digest } from '../src/encoding.js'
-import { ProcuraError } from '../src/errors.js'
 import type { JsonObject } from '../src/json.js'
 import { signJws, type Signer } from '../src/jws/compact.js'
 import { parsePolicy, type Policy } from '../src/policy/policy.js'
@@ -24,7 +27,7 @@ import { bitsOf, MIN_BITS } from '../src/status/bitstring.js'
 import { toStatusJson } from '../src/status/entry.js'
 import { toListJson } from '../src/status/list.js'
 import type { VerifierPorts } from '../src/verifier/verifier.js'
-import { methodOf, didOf } from '../src/did/did.js'
+import { countingIds, tableFetch } from './table.js'
 
 /** The verifier's clock in tests: 2026-11-21T10:05:00Z. */
 export const NOW = 1_795_255_500
@@ -225,42 +228,26 @@ export function listToken(
   return signJws({ ...list, ...claims }, 'vc+jwt', signer)
 }
 
-/** Ports whose network is a table: keys of the parties given, one status list. All state is fresh. */
+/** The real adapters over a network that is a table: documents of owner and status, one status list. All state is fresh. */
 export async function world(
   overrides: Partial<VerifierPorts> & { readonly list?: string } = {},
 ): Promise<VerifierPorts> {
   const { list = await listToken(), ...ports } = overrides
   const clock = { now: () => NOW }
-  const documents = new Map<Did, Party>([owner, status].map(one => [one.did, one]))
-  const keysOf = (did: Did): readonly PublicKey[] => {
-    if (methodOf(did) === 'key') return [fromDidKey(did)]
-    const known = documents.get(did)
-    if (known === undefined) throw new ProcuraError('DID_RESOLUTION', { did, why: 'no such host' })
-    return [known.publicKey]
-  }
+  const documents = [owner, status].map(
+    ({ did, kid, publicKey: key }) => [didWebUrl(did), JSON.stringify(toDidDocument(did, [{ kid, key }]))] as const,
+  )
+  const served = new Map<string, string>([...documents, [LIST, list]])
+  const fetch = tableFetch(url => served.get(url) ?? null)
   return {
     clock,
-    ids: { uuid: () => '0192f5c2-0000-4000-8000-000000000000', token: () => 'A'.repeat(22) },
-    keys: {
-      all: did => Promise.resolve().then(() => keysOf(did)),
-      find: kid =>
-        Promise.resolve().then(() => {
-          const did = didOf(kid)
-          const [key] = keysOf(did)
-          const listed = methodOf(did) === 'key' ? didKeyUrl(did) : `${did}#k1`
-          return kid === listed ? (key ?? null) : null
-        }),
-    },
-    statusLists: {
-      read: url =>
-        url === LIST
-          ? Promise.resolve({ snapshot: { token: list }, age: 3 })
-          : Promise.reject(new ProcuraError('STATUS_UNAVAILABLE', { list: url, why: 'no such host' })),
-    },
+    ids: countingIds(),
+    keys: createKeys({ fetch, clock, maxDocuments: 10, maxKeys: 100 }),
+    statusLists: createStatusLists({ fetch, clock, maxLists: 10 }),
     listVersions: memoryVersions(),
     revocations: memoryRevocations(),
     chains: memoryChains(clock),
-    nonces: memoryNonces(clock, { uuid: () => '', token: () => 'N'.repeat(22) }),
+    nonces: memoryNonces(clock, countingIds()),
     ledger: memoryLedger({ now: () => NOW - 1000 }, { budgets: true }),
     audit: { record: () => Promise.resolve() },
     ...ports,

@@ -65,7 +65,7 @@ describe('an explanation', () => {
         proved: true,
         grants: [`book, quote on ${SELF}/bookings/** (amount 0…200000, currency = "USD")`],
         differs: [],
-        status: { state: 'not revoked', lists: [`${LIST}#11`], age: 3 },
+        status: { state: 'not revoked', lists: [`${LIST}#11`], age: 0 },
         secondsLeft: 3600,
       },
       {
@@ -152,7 +152,7 @@ describe('as text', () => {
     expect(text).toContain(`✓ allowed: ${booker.did}`)
     expect(text).toContain(`└─ ✓ 1 uEi`)
     expect(text).toContain('differs  drops action quote')
-    expect(text).toContain('status   not revoked; https://status.acme.example/sl/1#11, its host answered 3 s ago')
+    expect(text).toContain('status   not revoked; https://status.acme.example/sl/1#11, its host answered 0 s ago')
     expect(text).toContain('time     900 s left, until 2026-11-21T10:20:00Z')
     expect(text).toContain('✓ 18    used once, within every rate and budget')
     expect(text).toContain('· 19    put on record (skipped)')
