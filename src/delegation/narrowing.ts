@@ -69,7 +69,7 @@ function requireParent(child: Narrowable, parent: Narrowable): void {
 function requireDepth(child: Authority, parent: Authority): void {
   if (child.hop !== parent.hop + 1)
     throw new ProcuraError('DEPTH_COUNTER', { hop: child.hop, expected: parent.hop + 1 })
-  if (parent.more < 1 || child.more > parent.more - 1) {
+  if (child.more >= parent.more) {
     throw new ProcuraError('DEPTH_EXCEEDED', { more: child.more, left: parent.more })
   }
 }

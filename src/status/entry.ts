@@ -59,13 +59,11 @@ export function readStatus(
     throw new ProcuraError('STATUS_MISSING', { seconds: lifetime })
   }
   entries.forEach(requireType)
-  const known = purposes.map(checkPurpose)
-  const indexes = entries.map(entry => checkIndex(member(entry, 'statusListIndex')))
-  return entries.map((entry, position) => {
-    const url = member(entry, 'statusListCredential')
-    const purpose = known[position] ?? 'revocation'
-    return { purpose, index: indexes[position] ?? NaN, ...checkUrl(url, issuers) }
-  })
+  // one member of all entries before the next: the codes stand in that order
+  return entries
+    .map(entry => ({ entry, purpose: checkPurpose(member(entry, 'statusPurpose')) }))
+    .map(one => ({ ...one, index: checkIndex(member(one.entry, 'statusListIndex')) }))
+    .map(({ entry, ...one }) => ({ ...one, ...checkUrl(member(entry, 'statusListCredential'), issuers) }))
 }
 
 function requireType(entry: JsonObject): void {

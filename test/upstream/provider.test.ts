@@ -5,6 +5,7 @@ import { createAgent } from '@veramo/core'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { toBase64url } from '../../src/encoding.js'
 import { openJws, readJws } from '../../src/jws/compact.js'
+import { signApproval, type ApprovalRequest } from '../../src/presentation/approval.js'
 import { signProof } from '../../src/presentation/proof.js'
 import type { JsonObject } from '../../src/json.js'
 import { envelope } from '../../src/presentation/presentation.js'
@@ -28,6 +29,7 @@ import {
   REQUEST,
   rootClaims,
   rootOf,
+  SELF,
   signWith,
   world,
 } from './world.js'
@@ -269,6 +271,20 @@ describe('verifyPresentation', () => {
     })
   })
 
+  test('hears an approval that came with the request', async () => {
+    const grants = [{ resource: `${SELF}/**`, actions: ['book'], perCall: true }]
+    const { agent } = world({ policy: { roots: [{ issuer: owner.did, grants, approvers: [alice.did] }] } })
+    const presentation = await present(await goodChain())
+    const { error, decision } = await agent.verifyPresentation({ presentation, request: REQUEST })
+    expect(error).toMatchObject({ errorCode: 'APPROVAL_REQUIRED' })
+    const { approval: asked } = decision as { approval: ApprovalRequest }
+    const approval = await signApproval(alice, asked, 'terminal', 'A'.repeat(22), NOW)
+    expect(await agent.verifyPresentation({ presentation, request: { ...REQUEST, approval } })).toMatchObject({
+      verified: true,
+      decision: { approvedBy: { did: alice.did } },
+    })
+  })
+
   test('accepts an EnvelopedVerifiablePresentation', async () => {
     const ours = world()
     const id = `data:application/vp+jwt,${await present(await goodChain())}`
@@ -279,6 +295,16 @@ describe('verifyPresentation', () => {
     }
     expect(await ours.presentation({ ...enveloped, holder: booker.did })).toBe('SCHEMA')
     expect(await ours.presentation(enveloped)).toBe('verified')
+  })
+
+  test("refuses JSON of the attacker's choice around a good presentation, which stock Veramo reads past", async () => {
+    const around = (jwt: string) => ({ holder: mallory.did, proof: { type: 'x', jwt } })
+    const good = stockPresentation(alice, [stockCredential(owner, alice)])
+    expect(await presentationAnswer(stockAgent(), around(good))).toBe('verified')
+    const ours = world()
+    const token = await present(await goodChain())
+    expect(await ours.presentation(around(token))).toBe('SCHEMA')
+    expect(await ours.presentation(token)).toBe('verified')
   })
 
   test.each<[string, object, string]>([

@@ -126,6 +126,24 @@ const vcdm2 = (times: object): object => ({
   ...times,
 })
 
+/** A presentation under another header. */
+const presentedWith = (attack: string, code: Code, header: JsonObject): Row => ({
+  attack: `a presentation ${attack}`,
+  code,
+  stock: async () => {
+    const credential = stockCredential(owner, alice)
+    return {
+      good: await presentationAnswer(stock, stockPresentation(alice, [credential])),
+      bad: await presentationAnswer(stock, stockPresentation(alice, [credential], {}, header)),
+    }
+  },
+  ...presented(async () => {
+    const chain = await goodChain()
+    const claims = presentationClaims(chain.map(envelope))
+    return [await present(chain), signWith(claims, { ...headerOf(booker, 'vp+jwt'), ...header }, booker)]
+  }),
+})
+
 const rows: readonly Row[] = [
   {
     attack: 'a presentation around a forged credential',
@@ -374,6 +392,27 @@ const rows: readonly Row[] = [
     stock: inStock(stockCredential(owner, alice), stockCredential(owner, alice, {}, { typ })),
     ...alone(async () => [await rootOf(), signWith(rootClaims(), { alg: 'EdDSA', kid: owner.kid, typ }, owner)]),
   })),
+  presentedWith('that asks for an unknown extension (crit)', 'JWS_CRIT', { crit: ['x'], x: 1 }),
+  presentedWith('with b64: false', 'JWS_HEADER', { b64: false }),
+  presentedWith("whose kid is somebody else's", 'PRESENTATION_HOLDER', { kid: mallory.kid }),
+  ...['JWT', 'vc+jwt', 'whatever'].map(typ => presentedWith(`of typ ${typ}`, 'JWS_TYP', { typ })),
+  {
+    attack: 'a presentation with a member twice',
+    code: 'JSON_NOT_CANONICAL',
+    stock: async () => {
+      const good = stockPresentation(alice, [stockCredential(owner, alice)])
+      const claims = Buffer.from(good.split('.')[1]!, 'base64url').toString()
+      const twice = claims.replace('"iss":', `"iss":"${mallory.did}","iss":`)
+      const bad = signText('{"alg":"EdDSA","typ":"JWT"}', twice, alice)
+      return { good: await presentationAnswer(stock, good), bad: await presentationAnswer(stock, bad) }
+    },
+    ...presented(async () => {
+      const chain = await goodChain()
+      const claims = canonicalize(presentationClaims(chain.map(envelope)))
+      const twice = claims.replace('"iss":', `"iss":"${mallory.did}","iss":`)
+      return [await present(chain), signText(canonicalize(headerOf(booker, 'vp+jwt')), twice, booker)]
+    }),
+  },
   {
     attack: 'a JWS with a member twice',
     code: 'JSON_NOT_CANONICAL',

@@ -144,6 +144,7 @@ const receivedShape = object({
   action: anyText,
   resource: anyText,
   params: where(isObject, 'is not an object'),
+  approval: { optional: anyText },
 })
 
 /** The request; a `challenge` or another `domain` asks for a check that the policy makes, or does not make at all. */
