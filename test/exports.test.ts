@@ -21,7 +21,7 @@ test('the public names of every subpath: values', async () => {
       "./fastify": "acceptChains requireAuthority",
       "./issuer": "OPERATOR openIssuer",
       "./service": "openService serve",
-      "./veramo": "VcJoseProvider createVeramoAgent readAgentFile",
+      "./veramo": "ProcuraPlugin VcJoseProvider createVeramoAgent readAgentFile",
       "./verifier": "createVerifier fileAudit readPolicy remoteVerifier singleProcessState sqliteState",
       "./wallet": "openWallet",
     }
@@ -55,8 +55,8 @@ test('the public names of every subpath: types', () => {
       "./fastify": "GuardOptions Guarded",
       "./issuer": "IssuerOptions OpenIssuer RootGrant",
       "./service": "Service ServiceOptions",
-      "./veramo": "AgentFile Registry VcJoseOptions VeramoAgent",
-      "./verifier": "Commitment Decision LocalVerifier RemoteOptions State Verifier VerifierOptions",
+      "./veramo": "AgentFile DecideArgs DelegateArgs ExplainArgs PluginVerifier PluginWallet PresentArgs ProcuraMethods ProcuraPluginOptions ReceiveArgs Registry VcJoseOptions VeramoAgent",
+      "./verifier": "Commitment DatabaseState Decision LocalVerifier RemoteOptions State Verifier VerifierOptions",
       "./wallet": "Agent AgentFetch AgentRequest ApprovalRequest Delegation Held OpenWallet WalletAgent WalletOptions",
     }
   `)

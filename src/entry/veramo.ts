@@ -9,6 +9,7 @@ export {
   type PluginVerifier,
   type PluginWallet,
   type PresentArgs,
+  type ReceiveArgs,
   type ProcuraMethods,
   type ProcuraPluginOptions,
 } from '../adapters/veramo/plugin.js'

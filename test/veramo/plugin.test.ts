@@ -114,6 +114,18 @@ describe('through a plain Veramo agent', () => {
     expect([made, presented, before, allowed, again, after].every(isPlain)).toBe(true)
   })
 
+  test('a chain that another wallet handed over is taken in, and one of somebody else is not', async () => {
+    const agent = agentWith()
+    const root = await mint({ signer: owner, to: planner.holder, until: 3600 })
+    const link = await mint({ signer: planner.holder, to: booker.holder, parent: root })
+    const chain = [root.token, link.token]
+    const taken = await agent.procuraReceive({ as: 'booker', chain })
+    expect(taken).toEqual({ digest: link.digest, id: link.id, validUntil: NOW + 1800 })
+    expect(isPlain(taken)).toBe(true)
+    expect((await booker.held()).map(one => one.digest)).toContain(link.digest)
+    await expect(agent.procuraReceive({ as: 'planner', chain })).rejects.toMatchObject({ code: 'CALLER_FORBIDDEN' })
+  })
+
   test('an agent is named by its DID as well as by its alias', async () => {
     const agent = agentWith()
     const { digest } = await agent.procuraDelegate(delegation({ as: planner.did }))
@@ -338,7 +350,7 @@ describe('malformed arguments', () => {
 
 describe('what is exposed', () => {
   const VERIFIES = ['procuraDecide', 'procuraCommit', 'procuraRelease']
-  const HOLDS = ['procuraDelegate', 'procuraPresent']
+  const HOLDS = ['procuraReceive', 'procuraDelegate', 'procuraPresent']
 
   test.each<[string, () => ProcuraPluginOptions, readonly string[]]>([
     ['a verifier and a wallet', () => ({ verifier, wallet }), [...VERIFIES, 'procuraExplain', ...HOLDS]],

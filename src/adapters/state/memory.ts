@@ -22,6 +22,9 @@ const CAPACITY = 1_000_000
 /** Seconds a closed hold is remembered, so that closing it again gets the same answer: no chain lives longer. */
 const HOLD_MEMORY = 86_400
 
+/** The longest window of a rate, in seconds. */
+const LONGEST_WINDOW = 86_400
+
 /** What a ledger of this process is held to. */
 export interface MemoryLedgerOptions {
   /** uses held at once; above it REPLAY_UNAVAILABLE */
@@ -44,6 +47,7 @@ export function memoryLedger(clock: Clock, { capacity = CAPACITY, budgets }: Mem
   const forget = (now: UnixSeconds): void => {
     for (const [key, until] of used) if (until < now) used.delete(key)
     for (const [account, { until }] of spent) if (until < now) spent.delete(account)
+    for (const [account, times] of calls) if ((times.at(-1) ?? 0) + LONGEST_WINDOW < now) calls.delete(account)
     for (const [id, { held }] of holds) if (held.until + HOLD_MEMORY < now) holds.delete(id)
   }
   const spentOn = ({ account }: Charge): number => spent.get(account)?.amount ?? 0

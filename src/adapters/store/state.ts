@@ -37,6 +37,8 @@ const NONCE_TTL = 60
 const SWEEP_EVERY = 1000
 /** Seconds a closed hold is remembered, so that closing it again gets the same answer: no chain lives longer. */
 const HOLD_MEMORY = 86_400
+/** Seconds of the longest window of a rate: no call is counted after it. */
+const LONGEST_RATE = 86_400
 
 /** State in the tables of an open store: it survives a restart, and processes may share it. */
 export function storeState(database: Database, clock: Clock, ids: Ids): State {
@@ -107,6 +109,7 @@ function ledgerOf(database: Database, clock: Clock): Ledger {
     const now = clock.now()
     await dataSource.getRepository(UsedTable).delete({ until: LessThan(now) })
     await spendings.delete({ until: LessThan(now) })
+    await calls.delete({ at: LessThan(now - LONGEST_RATE) })
     await holds.delete({ until: LessThan(now - HOLD_MEMORY) })
   }
 
@@ -214,8 +217,12 @@ function versionsOf(database: Database): ListVersions {
   return {
     async raise(issuer, url, version) {
       try {
+        const highest = async (): Promise<number> => (await versions.findOneBy({ issuer, url }))?.version ?? -1
+        const known = await highest()
+        // it only rises, so who is not above it needs no turn to write
+        if (version <= known) return known
         return await database.transaction(async () => {
-          const seen = (await versions.findOneBy({ issuer, url }))?.version ?? -1
+          const seen = await highest()
           if (version > seen) await versions.upsert({ issuer, url, version }, ['issuer', 'url'])
           return Math.max(version, seen)
         })

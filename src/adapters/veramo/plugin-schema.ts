@@ -10,6 +10,10 @@ import { isObject, type JsonObject } from '../../json.js'
 const json = z.custom<JsonObject>(isObject, 'is not an object').meta({ type: 'object' })
 const did = z.string().refine((value): value is Did => isDid(value), 'is not a DID')
 const name = z.string().min(1).max(512)
+const token = z
+  .string()
+  .min(1)
+  .max(8 * 1024)
 
 const request = z.strictObject({
   method: z.string(),
@@ -58,7 +62,12 @@ export const presentArgs = z.strictObject({
   params: json,
   purpose: name.exactOptional(),
   nonce: name.exactOptional(),
+  provenance: z.array(z.strictObject({ source: z.string(), s256: z.string() })).exactOptional(),
+  identity: z.array(token).max(8).exactOptional(),
 })
+
+/** Arguments of `procuraReceive`. */
+export const receiveArgs = z.strictObject({ as: name, chain: z.array(token).min(1).max(9) })
 
 const verdict = {
   decisionId: z.string(),
@@ -98,6 +107,7 @@ const delegation = z.strictObject({
   id: z.string(),
   validUntil: z.int(),
 })
+const received = delegation.omit({ chain: true })
 const presentation = z.strictObject({ presentation: z.string() })
 
 interface Method {
@@ -131,6 +141,11 @@ const METHODS: Readonly<Record<string, Method>> = {
     says: 'Signs a delegation as an agent of the wallet, by alias or DID. Refuses at once what would widen.',
     takes: delegateArgs,
     gives: delegation,
+  },
+  procuraReceive: {
+    says: 'Keeps a chain that ends in an agent of the wallet, after verifying every signature and every narrowing.',
+    takes: receiveArgs,
+    gives: received,
   },
   procuraPresent: {
     says: 'Signs a presentation for one request as an agent of the wallet, by alias or DID.',

@@ -13,6 +13,7 @@ import {
   pluginSchema,
   presentArgs,
   readArgs,
+  receiveArgs,
 } from './plugin-schema.js'
 
 /** What an agent verifies with, what it holds authority with, or both. */
@@ -28,7 +29,7 @@ export type PluginVerifier = Pick<Verifier, 'decide' | 'commit' | 'release'> & P
 
 /** A wallet of this project, as `openWallet` or `createWallet` make it. */
 export interface PluginWallet {
-  agent(name: string): Promise<Pick<Agent, 'delegate' | 'present'>>
+  agent(name: string): Promise<Pick<Agent, 'receive' | 'delegate' | 'present'>>
 }
 
 /** What is shown for a request, and the request as the resource server received it. */
@@ -59,6 +60,14 @@ export interface PresentArgs extends Omit<PresentRequest, 'bodyDigest'> {
   readonly bodyDigest?: string | null
 }
 
+/** A chain, and whose it is. */
+export interface ReceiveArgs {
+  /** alias or DID */
+  readonly as: string
+  /** tokens, root first */
+  readonly chain: readonly string[]
+}
+
 /** Agent methods of {@link ProcuraPlugin}, for `createAgent<ProcuraMethods>`. Arguments and results are plain JSON. */
 export interface ProcuraMethods extends IPluginMethodMap {
   /** Decides one request. A refusal is a value. @throws SCHEMA */
@@ -69,6 +78,8 @@ export interface ProcuraMethods extends IPluginMethodMap {
   procuraCommit(args: Pick<Decision, 'decisionId'>): Promise<Commitment>
   /** Gives a reserved charge back. A refusal is a value. @throws SCHEMA */
   procuraRelease(args: Pick<Decision, 'decisionId'>): Promise<Commitment>
+  /** Keeps a chain. @throws SCHEMA, NOT_FOUND - no such agent; and as `Agent.receive` */
+  procuraReceive(args: ReceiveArgs): Promise<Pick<Held, 'digest' | 'id' | 'validUntil'>>
   /** Signs a delegation. @throws SCHEMA, NOT_FOUND - no such agent, or it holds nothing; and as `Agent.delegate` */
   procuraDelegate(args: DelegateArgs): Promise<Pick<Held, 'chain' | 'digest' | 'id' | 'validUntil'>>
   /** Signs a presentation. @throws SCHEMA, NOT_FOUND - no such agent, or it holds nothing; and as `Agent.present` */
@@ -122,9 +133,15 @@ function explaining(verifier: Pick<LocalVerifier, 'explain'>): Pick<ProcuraMetho
   }
 }
 
-function holding(wallet: PluginWallet): Pick<ProcuraMethods, 'procuraDelegate' | 'procuraPresent'> {
+function holding(wallet: PluginWallet): Pick<ProcuraMethods, 'procuraReceive' | 'procuraDelegate' | 'procuraPresent'> {
   if (!isFunction(wallet, 'agent')) throw unusable('wallet has no agents; was its promise awaited?')
   return {
+    async procuraReceive(args) {
+      const { as, chain } = readArgs(receiveArgs, args)
+      const agent = await wallet.agent(as)
+      const { digest, id, validUntil } = await agent.receive(chain)
+      return { digest, id, validUntil }
+    },
     async procuraDelegate(args) {
       const { as, key, ...asked } = readArgs(delegateArgs, signable(args))
       const request = { ...asked, ...(key === undefined ? {} : { key: keyOf(key) }) } as unknown as Delegation
