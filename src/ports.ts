@@ -67,8 +67,12 @@ export interface RevocationEvent {
 export interface Revocations {
   /** Remembers the event; learning it twice is the same as once. @throws STATUS_UNAVAILABLE */
   learn(event: RevocationEvent): Promise<void>
-  /** All events that name one of the targets. @throws STATUS_UNAVAILABLE */
-  about(targets: readonly (Digest | Did)[]): Promise<readonly RevocationEvent[]>
+  /**
+   * The events of these signers that name one of the targets. What others sign is not even read.
+   *
+   * @throws STATUS_UNAVAILABLE
+   */
+  about(targets: readonly (Digest | Did)[], signers: readonly Did[]): Promise<readonly RevocationEvent[]>
 }
 
 /** Something that may be used once. */

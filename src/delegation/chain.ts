@@ -99,6 +99,7 @@ export async function openChain(
 export async function requireBound(chain: Chain, { binding, keys }: ChainRules, progress: Opening): Promise<void> {
   for (const [index, link] of chain.entries()) {
     progress.link = index
+    progress.opened = chain.slice(0, index)
     await bindKey(link, binding, relationshipOf(index, chain), keys)
   }
   progress.link = null

@@ -17,7 +17,7 @@ export interface ReceivedRequest extends HttpRequest {
 }
 
 /** Deepest nesting of parameters that is digested. */
-const MAX_PARAMS_DEPTH = 64
+export const MAX_PARAMS_DEPTH = 64
 
 /** base64url SHA-256 of a raw body, or `null` for none. */
 export function bodyDigest(body: Uint8Array | string | null | undefined): string | null {
@@ -44,7 +44,7 @@ export function requireRequest(signed: SignedRequest, received: ReceivedRequest,
   if (signed.action !== action || signed.resource !== resource) {
     throw new ProcuraError('REQUEST_ACTION', {
       signed: `${signed.action} ${signed.resource}`,
-      received: [action, resource].map(String).join(' '),
+      received: [action, resource].map(one => (typeof one === 'string' ? one : typeof one)).join(' '),
     })
   }
   if (!isObject(params)) throw new ProcuraError('REQUEST_PARAMS', {})

@@ -3,6 +3,7 @@ import type { Json } from '../json.js'
 import type { Policy } from '../policy/policy.js'
 import type { Audit, Clock, Held, Ledger } from '../ports.js'
 import type { UnixSeconds } from '../time.js'
+import { readClock } from './clock.js'
 import { requireStillLive, type LivePorts, type Watch, type Watched } from './live.js'
 
 /** Seconds a reservation lasts (profile §6, charging). */
@@ -63,14 +64,15 @@ export function recheck(decisionId: string, ports: CommitPorts): Promise<Commitm
 }
 
 /**
- * Rechecks and makes the charge final. Committing twice gets the same answer; what was released or has expired cannot be
- * committed. A refusal leaves the reservation open: release it, or let it expire, and then the charge stays.
+ * Rechecks and makes the charge final. Committing again charges nothing more and asks again: a yes is never older than
+ * its question, because the effect may be about to run for the first time. What was released or has expired cannot be
+ * committed. A refusal leaves an open reservation open: release it, or let it expire, and then the charge stays.
  */
 export function commit(decisionId: string, ports: CommitPorts): Promise<Commitment> {
   return answer(decisionId, 'commit', ports, async watch => {
     const { state, facts } = await find(decisionId, ports)
-    if (state === 'open') await requireStanding(facts, ports, watch)
-    const now = await ports.ledger.close(decisionId, 'committed', ports.clock.now())
+    if (state === 'open' || state === 'committed') await requireStanding(facts, ports, watch)
+    const now = await ports.ledger.close(decisionId, 'committed', readClock(ports.clock))
     if (now !== 'committed') throw closed(now ?? 'gone')
   })
 }
@@ -79,7 +81,7 @@ export function commit(decisionId: string, ports: CommitPorts): Promise<Commitme
 export function release(decisionId: string, ports: CommitPorts): Promise<Commitment> {
   return answer(decisionId, 'release', ports, async () => {
     await find(decisionId, ports)
-    const now = await ports.ledger.close(decisionId, 'released', ports.clock.now())
+    const now = await ports.ledger.close(decisionId, 'released', readClock(ports.clock))
     if (now !== 'released') throw closed(now ?? 'gone')
   })
 }
@@ -88,7 +90,8 @@ async function find(
   decisionId: string,
   { policy, ledger, clock }: CommitPorts,
 ): Promise<{ readonly state: Held['state']; readonly facts: Facts }> {
-  const held = await ledger.held(decisionId, clock.now())
+  // callers without types hand over anything, and a store may take nothing for anything
+  const held = typeof decisionId === 'string' ? await ledger.held(decisionId, readClock(clock)) : null
   const facts = held?.facts as unknown as Facts | undefined
   // a reservation of another audience is none of this verifier's
   if (held === null || facts?.self !== policy.self) throw new ProcuraError('NOT_FOUND', { what: 'such reservation' })
@@ -102,7 +105,7 @@ async function requireStanding(
 ): Promise<void> {
   const { policy } = ports
   if (policyVersion !== policy.version) throw closed('decided under another policy')
-  const tell = (): UnixSeconds => ports.clock.now()
+  const tell = (): UnixSeconds => readClock(ports.clock)
   requireInTime(watched, tell(), watch)
   await requireStillLive(watched, maxAge, policy, tell, ports, watch)
   requireInTime(watched, tell(), watch) // looking things up took time
@@ -124,19 +127,22 @@ function closed(why: string): ProcuraError {
 async function answer(
   decisionId: string,
   type: 'commit' | 'release' | null,
-  { audit, clock }: CommitPorts,
+  ports: CommitPorts,
   act: (watch: Watch) => Promise<void>,
 ): Promise<Commitment> {
   const watch: Watch = { link: null, live: [] }
+  const record = async (entry: Commitment): Promise<void> => {
+    if (type !== null) await ports.audit.record({ type, at: readClock(ports.clock), ...entry })
+  }
   try {
     await act(watch)
     const yes: Commitment = { decisionId, allow: true, code: null, link: null }
-    if (type !== null) await audit.record({ type, at: clock.now(), ...yes })
+    await record(yes)
     return yes
   } catch (thrown) {
     const { code, kind, message: detail } = toProcuraError(thrown)
     const no: Commitment = { decisionId, allow: false, code, kind, detail, link: watch.link }
-    if (type !== null) await audit.record({ type, at: clock.now(), ...no }).catch(() => undefined)
+    await record(no).catch(() => undefined)
     return no
   }
 }

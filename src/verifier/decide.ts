@@ -20,6 +20,7 @@ import {
   type Shown,
 } from './checks.js'
 import { RESERVATION, toFacts } from './commit.js'
+import { readClock } from './clock.js'
 import { evidence, nothingKnown, recordOf, refusal, type Decision, type Known } from './decision.js'
 import { requireCurrent, requireIdentities } from './identities.js'
 import { requireLive } from './live.js'
@@ -118,17 +119,19 @@ export async function decide(
   }
 }
 
-/** Reads the clock; it never runs backwards within a decision. One that tells no time would pass every comparison. */
+/** Reads the clock; it never runs backwards within a decision. */
 function tellTime(known: Known, clock: Clock): UnixSeconds {
-  const now = clock.now()
-  if (!Number.isSafeInteger(now)) throw new TypeError('the clock tells no time')
-  known.now = Math.max(known.now, now)
+  known.now = Math.max(known.now, readClock(clock))
   return known.now
 }
 
 /** What could not be put on record was refused, so its reservation must not be committed. */
 async function letGo({ decisionId, now }: Known, { ledger }: Trust): Promise<void> {
-  await ledger.close(decisionId, 'released', now).catch(() => null)
+  try {
+    await ledger.close(decisionId, 'released', now)
+  } catch {
+    return
+  }
 }
 
 /** A refusal stays a refusal also where it cannot be recorded. */

@@ -4,7 +4,7 @@ import { readCredential, type Credential } from '../credential/credential.js'
 import { IDENTITY, identityShape, type Identity } from '../credential/identity.js'
 import type { Chain } from '../delegation/chain.js'
 import { didWebUrl } from '../did/web.js'
-import { methodOf, type Did } from '../did/did.js'
+import { methodOf } from '../did/did.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import { isObject, member } from '../json.js'
 import { openJws, type Sealed } from '../jws/compact.js'
@@ -37,13 +37,25 @@ export async function requireIdentities(
 ): Promise<readonly Identified[]> {
   if (policy.identity === 'none') return []
   const due = [...chain.keys()].slice(policy.identity === 'leaf' ? -1 : 0)
-  if (sealed.length === 0) throw required(chain, due[0])
   const identified: Identified[] = []
-  for (const one of sealed) identified.push(await open(one, chain, policy, keys, now))
+  const refusals: unknown[] = []
+  for (const one of sealed) {
+    try {
+      identified.push(await open(one, chain, policy, keys, now))
+    } catch (error) {
+      if (!isProcuraError(error) || error.kind === 'unavailable') throw error
+      refusals.push(error)
+    }
+  }
   const named = identified.flatMap(({ links }) => links)
+  const missing = due.filter(index => !named.includes(index)).map(index => (chain[index] ?? chain[0]).subject)
+  const [first] = missing
+  // whose they would have been is not known of those that do not hold
+  if (first !== undefined && new Set(missing).size > refusals.length) {
+    throw new ProcuraError('IDENTITY_REQUIRED', { did: first })
+  }
+  if (refusals.length > 0) throw refusals[0]
   if (new Set(named).size < named.length) throw invalid('two describe the same link')
-  const missing = due.find(index => !named.includes(index))
-  if (missing !== undefined) throw required(chain, missing)
   return identified
 }
 
@@ -76,24 +88,25 @@ export function requireCurrent(
 }
 
 /**
- * The status lists that an identity credential may name beside those in force for its link: what its issuer serves under
- * its own did:web host, and signs itself.
+ * The status lists that an identity credential may name: those in force for its link, and what its issuer serves under
+ * its own did:web host. There nobody but the issuer itself signs them, whatever the chain's root says.
+ *
+ * @param inForce - the `statusIssuers` of the links it describes
  */
-export function ownLists({ issuer, status }: Credential<Identity>): readonly StatusIssuer[] {
-  if (methodOf(issuer) !== 'web') return []
+export function listsOf(
+  { issuer, status }: Credential<Identity>,
+  inForce: readonly StatusIssuer[],
+): readonly StatusIssuer[] {
+  if (methodOf(issuer) !== 'web') return inForce
   const { origin } = new URL(didWebUrl(issuer))
   const entries: readonly unknown[] = Array.isArray(status) ? (status as readonly unknown[]) : [status]
-  return entries.flatMap((entry): readonly StatusIssuer[] => {
+  const own = entries.flatMap((entry): readonly StatusIssuer[] => {
     const url = isObject(entry) ? member(entry, 'statusListCredential') : undefined
     const folder = typeof url === 'string' ? url.slice(0, url.lastIndexOf('/')) : ''
     const isOwn = folder === origin || (folder.startsWith(`${origin}/`) && isResource(folder))
     return isOwn ? [{ iss: issuer, base: `${folder}/` }] : []
   })
-}
-
-function required(chain: Chain, index = 0): ProcuraError {
-  const did: Did = (chain[index] ?? chain[0]).subject
-  return new ProcuraError('IDENTITY_REQUIRED', { did })
+  return [...inForce.filter(({ base }) => !base.startsWith(`${origin}/`)), ...own]
 }
 
 function invalid(why: string): ProcuraError {

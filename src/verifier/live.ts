@@ -21,7 +21,7 @@ import {
 } from '../status/list.js'
 import { SKEW, type UnixSeconds } from '../time.js'
 import { findKey } from './checks.js'
-import { ownLists, type Identified } from './identities.js'
+import { listsOf, type Identified } from './identities.js'
 
 /** What liveness is asked of. */
 export interface LivePorts {
@@ -33,8 +33,8 @@ export interface LivePorts {
 
 /** A credential that may be taken back, as it is asked about whenever it matters. Plain data: it can be kept as JSON. */
 export interface Watched {
-  /** index of the link it is, or whose subject it describes */
-  readonly link: number
+  /** index of the link it is; `null` for an identity credential */
+  readonly link: number | null
   readonly digest: Digest
   readonly subject: Did
   readonly validUntil: UnixSeconds
@@ -78,7 +78,7 @@ export async function requireLive(
   })
   const others = identities.map(({ credential, links: described }): Unread => {
     const issuers = described.flatMap(index => inForce[index] ?? [])
-    return unread(credential, described[0] ?? 0, [credential.issuer], [...issuers, ...ownLists(credential)])
+    return unread(credential, null, [credential.issuer], listsOf(credential, issuers))
   })
   await requireAllLive([...links, ...others], maxAge, policy, tell, ports, watch)
 }
@@ -103,7 +103,7 @@ function statusIssuersAt(chain: Chain, index: number): readonly StatusIssuer[] {
 
 function unread(
   { digest, subject, validFrom, validUntil, status }: Credential<unknown>,
-  link: number,
+  link: number | null,
   revokers: readonly Did[],
   issuers: readonly StatusIssuer[],
 ): Unread {
@@ -119,16 +119,29 @@ async function requireAllLive(
   ports: LivePorts,
   watch: Watch,
 ): Promise<void> {
-  const events = await ports.revocations.about([...new Set(all.flatMap(({ digest, subject }) => [digest, subject]))])
+  const targets = new Set(all.flatMap(({ digest, subject }) => [digest, subject]))
+  const signers = new Set([...all.flatMap(({ revokers }) => revokers), ...policy.identityIssuers])
+  const events = await ports.revocations.about([...targets], [...signers])
   requireNoEvent(all, events, policy, watch)
   for (const { read, ...one } of all) {
     watch.link = one.link
-    const entries = read()
-    let age: number | null = null
-    for (const entry of entries) age = Math.max(age ?? 0, await requireUnrevoked(entry, maxAge, policy, tell, ports))
-    watch.live.push({ watched: { ...one, entries }, age })
+    try {
+      const entries = read()
+      let age: number | null = null
+      for (const entry of entries) age = Math.max(age ?? 0, await requireUnrevoked(entry, maxAge, policy, tell, ports))
+      watch.live.push({ watched: { ...one, entries }, age })
+    } catch (error) {
+      throw one.link === null ? ofIdentity(error, one) : error
+    }
   }
   watch.link = null
+}
+
+/** The same refusal, saying that it is no link's. */
+function ofIdentity(error: unknown, { digest, subject }: Pick<Watched, 'digest' | 'subject'>): unknown {
+  if (!isProcuraError(error)) return error
+  const message = `${error.message} (identity credential ${digest} of ${subject})`
+  return new ProcuraError(error.code, error.facts as never, { cause: error, message })
 }
 
 /**

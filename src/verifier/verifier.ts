@@ -5,6 +5,7 @@ import type { RevocationEvent } from '../ports.js'
 import { readTokens } from '../presentation/presentation.js'
 import type { ReceivedRequest } from '../presentation/request.js'
 import { requireRootKey, requireTrustedRoot, type Shown } from './checks.js'
+import { readClock } from './clock.js'
 import { commit, recheck, release, type Commitment } from './commit.js'
 import { decide, rulesOf, type Trust, type VerifierPorts } from './decide.js'
 import { nothingKnown, type Decision } from './decision.js'
@@ -66,7 +67,7 @@ export function createVerifier(policy: Policy, ports: VerifierPorts): LocalVerif
   const trust: Trust = { ...ports, policy, verdicts }
   return {
     self: policy.self,
-    decide: (shown, received, { reserve = false } = {}) => decide(shown, received, reserve, trust),
+    decide: (shown, received, options) => decide(shown, received, options?.reserve === true, trust),
     commit: decisionId => commit(decisionId, trust),
     release: decisionId => release(decisionId, trust),
     recheck: decisionId => recheck(decisionId, trust),
@@ -103,9 +104,9 @@ async function keepChain(tokens: readonly string[], trust: Trust): Promise<Diges
   const sealed = readTokens(tokens, policy.maxChain)
   const root = requireTrustedRoot(sealed[0], policy)
   const rootKey = await requireRootKey(sealed[0], policy, keys)
-  const now = clock.now()
+  const now = readClock(clock)
   const chain = await verdicts.open(sealed, rootKey, rulesOf(root, trust), now, nothingKnown())
-  requireInTime(chain, now)
+  requireInTime(chain, readClock(clock)) // looking things up took time
   const { digest } = leafOf(chain)
   await chains.keep(digest, tokens, Math.min(...chain.map(({ validUntil }) => validUntil)))
   return digest

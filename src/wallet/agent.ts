@@ -1,19 +1,20 @@
 import { requireAllowed, type Call } from '../authority/grant.js'
+import { isResource } from '../authority/resource.js'
 import { MAX_CREDENTIAL, toCredentialJson } from '../credential/credential.js'
 import { DELEGATION, leafOf, openChain, openOwnChain, requireInTime, type Chain } from '../delegation/chain.js'
-import { nearest } from '../delegation/narrowing.js'
+import { MAX_ROOT_TTL, nearest } from '../delegation/narrowing.js'
 import { storedChain, toStored, type StoredChain } from '../delegation/stored.js'
 import { methodOf, type Did } from '../did/did.js'
 import { fromDidKey } from '../did/key.js'
 import { parsePublicKey, type PublicKey } from '../ed25519.js'
 import { isProcuraError, ProcuraError, rankOf } from '../errors.js'
-import type { JsonObject } from '../json.js'
+import { requireShallow, type JsonObject } from '../json.js'
 import { readJws, signJws, type Sealed } from '../jws/compact.js'
 import type { KeyHolder } from '../ports.js'
 import { signApproval } from '../presentation/approval.js'
 import { envelope, toPresentationJson, toReferenceJson, type Presentation } from '../presentation/presentation.js'
 import { LIFETIME } from '../presentation/proof.js'
-import { paramsDigest } from '../presentation/request.js'
+import { MAX_PARAMS_DEPTH, paramsDigest } from '../presentation/request.js'
 import { MAX_UNLISTED, toStatusJson } from '../status/entry.js'
 import type { Agent, Delegation, Held, PresentRequest, TrustedRoots, WalletPorts } from './wallet.js'
 
@@ -104,6 +105,9 @@ export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: Walle
     const above = parent.authority
     const { digest, id } = leafOf(parent.links)
     const { to, key = keyOf(to), ttl, recipients, audience = above.audience, more = 0, ...members } = request
+    if (!Number.isSafeInteger(ttl) || ttl < 1 || ttl > MAX_ROOT_TTL) {
+      throw new ProcuraError('SCHEMA', { at: 'ttl', why: `is not a number of seconds from 1 to ${MAX_ROOT_TTL}` })
+    }
     const authority = {
       v: 1,
       hop: above.hop + 1,
@@ -113,6 +117,8 @@ export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: Walle
       ...(recipients === undefined ? {} : { to: recipients }),
       parent: { id, digest },
     } as unknown as JsonObject
+    // what goes round has no end when it is written
+    requireShallow(authority, 'delegation')
     const claims = (status?: ReturnType<typeof toStatusJson>) =>
       toCredentialJson({
         id: `urn:uuid:${ids.uuid()}`,
@@ -175,9 +181,11 @@ export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: Walle
   }
 
   /** Uses the first chain held that allows the call. */
-  function allowing<T>(request: PresentRequest, use: (one: OpenHeld) => Promise<T>): Promise<T> {
-    const { action, params, audience } = request
-    const call: Call = { action, resource: request.resource as Call['resource'], params }
+  async function allowing<T>(request: PresentRequest, use: (one: OpenHeld) => Promise<T>): Promise<T> {
+    const { action, resource, params, audience } = request
+    if (!isResource(resource)) throw new ProcuraError('RESOURCE_SYNTAX', { at: 'resource' })
+    requireShallow(params, 'params', MAX_PARAMS_DEPTH)
+    const call: Call = { action, resource, params }
     return firstOf(one => {
       requireInTime(one.links, clock.now())
       for (const { claims } of one.links) {

@@ -87,6 +87,7 @@ test('a person approves a call that was refused: exactly this call runs, and onc
       'parameters',
       '  "amount": 32000',
       '  "currency": "USD"',
+      `this is     ${required.action} on ${required.resource}`,
       `approver    ${alice}`,
       '',
     ].join('\n'),
@@ -129,6 +130,9 @@ describe('what holds the request', () => {
     const display = {
       'a\n  "b': `${long}end`,
       order: '\u202e\u001b[2J\u009b1A\u2028',
+      // shown as nothing, as a space, or far enough to the right to pass for a line of its own
+      who: 'alice\u3164\u2800\u00a0',
+      note: 'thanks      amount: 1',
       __proto__x: { deep: ['🗝', null] },
     }
     const { code, stderr } = await procura(
@@ -136,9 +140,11 @@ describe('what holds the request', () => {
       JSON.stringify({ ...required, display, paramsDigest: paramsDigest(display) }),
     )
     expect(code).toBe(0)
-    expect(stderr.split('\n').slice(5, -2)).toEqual([
-      `  "a\\n  \\"b": "${long}end"`,
-      '  "order": "�\\u001b[2J�1A�"',
+    expect(stderr.split('\n').slice(5, -3)).toEqual([
+      `  "a\\n \\u{20}\\"b": "${long}end"`,
+      '  "order": "\\u{202e}\\u001b[2J\\u{9b}1A\\u{2028}"',
+      '  "who": "alice\\u{3164}\\u{2800}\\u{a0}"',
+      '  "note": "thanks \\u{20}\\u{20}\\u{20}\\u{20}\\u{20}amount: 1"',
       '  "__proto__x": {"deep":["🗝",null]}',
     ])
   })
@@ -146,7 +152,7 @@ describe('what holds the request', () => {
 
 describe.runIf(process.platform === 'linux')('at a terminal', () => {
   const QUESTION =
-    /"amount": 32000\r\n {2}"currency": "USD"\r\napprover {4}did:key:\w+\r\n.*Approve exactly this call, once\? \[y\/N\] /
+    /"amount": 32000\r\n {2}"currency": "USD"\r\nthis is {5}[^\r]+\r\napprover {4}did:key:\w+\r\n.*Approve exactly this call, once\? \[y\/N\] /
 
   test.each([
     ['y', 'y\r', 0],

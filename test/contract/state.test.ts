@@ -106,6 +106,12 @@ describe.each(backends)('$name', ({ open }) => {
     expect(await settle(second, [use(b)], [], [], NOW)).toBeNull()
   })
 
+  test('one key twice in one settlement is used before', async () => {
+    const key = fresh()
+    expect(await settle(first, [use(key), use(key)], [], [], NOW)).toBe('used')
+    expect(await settle(second, [use(key)], [], [], NOW)).toBeNull()
+  })
+
   test('50 siblings against one budget: never more than the budget, and all of it', async () => {
     const account = fresh()
     const answers = await Promise.all(
@@ -199,6 +205,14 @@ describe.each(backends)('$name', ({ open }) => {
       expect(await isFree(account, 3)).toBe(false)
     })
 
+    test('whose end was seen stays ended, also when the clock is set back', async () => {
+      const { id, account } = await taken()
+      expect(await first.ledger.close(id, 'released', NOW + 60)).toBe('expired')
+      expect(await second.ledger.close(id, 'released', NOW + 58)).toBe('expired')
+      expect(await first.ledger.held(id, NOW + 58)).toMatchObject({ state: 'expired' })
+      expect(await isFree(account, 3)).toBe(false)
+    })
+
     test('is taken with its charge, or not at all', async () => {
       const [id, account, key] = [fresh(), fresh(), fresh()]
       const hold: Hold = { id, until: NOW + 60, facts: null }
@@ -228,13 +242,20 @@ describe.each(backends)('$name', ({ open }) => {
     const events = (['did:web:a.example', 'did:web:b.example'] as const).map(signer => ({ target: digest, signer }))
     for (const event of [...events, ...events]) await first.revocations.learn(event)
     await second.revocations.learn({ target: 'did:web:c.example', signer: 'did:web:a.example' })
-    const about = await second.revocations.about([digest, other])
-    expect(about.map(({ target, signer }) => `${target} ${signer}`).sort()).toEqual(
-      events.map(({ target, signer }) => `${target} ${signer}`),
-    )
-    expect(await first.revocations.about([other, 'did:web:c.example'])).toHaveLength(1)
-    expect(await first.revocations.about([other])).toEqual([])
-    expect(await first.revocations.about([])).toEqual([])
+    const [a, b, c] = ['did:web:a.example', 'did:web:b.example', 'did:web:c.example'] as const
+    const found = async (targets: readonly string[], signers: readonly string[]): Promise<string[]> => {
+      const about = await second.revocations.about(targets as never, signers as never)
+      return about.map(({ target, signer }) => `${target} ${signer}`).sort()
+    }
+    expect(await found([digest, other], [a, b, c])).toEqual([`${digest} ${a}`, `${digest} ${b}`])
+    expect(await found([digest, other], [b])).toEqual([`${digest} ${b}`])
+    expect(await found([other, c], [a, b, c])).toEqual([`${c} ${a}`])
+    expect([
+      await found([other], [a]),
+      await found([digest], [c]),
+      await found([], [a]),
+      await found([digest], []),
+    ]).toEqual([[], [], [], []])
   })
 
   test('whether a nonce is open can be asked without using it', async () => {
@@ -296,6 +317,21 @@ describe('a ledger that ends with its process', () => {
     expect(await issued(NOW + 1)).toBeNull()
     const spend = settleOn(ledger, [{ ...use('new'), issuedAt: NOW + 1 }], [], [charge('a', 1, 2)], NOW + 5)
     await expect(spend).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
+  })
+
+  test('forgets reservations that ended to make room, and refuses new ones alone while all are open', async () => {
+    const ledger = memoryLedger({ now: () => NOW - 10 }, { budgets: true, maxHolds: 2 })
+    const hold = (id: string): Hold => ({ id, until: NOW + 60, facts: null })
+    for (const id of ['a', 'b']) expect(await settleOn(ledger, [use(id)], [], [], NOW, hold(id))).toBeNull()
+    await expect(settleOn(ledger, [use('c')], [], [], NOW, hold('c'))).rejects.toMatchObject({
+      code: 'REPLAY_UNAVAILABLE',
+    })
+    expect(await settleOn(ledger, [use('c')], [], [], NOW)).toBeNull()
+    await ledger.close('b', 'committed', NOW)
+    expect(await settleOn(ledger, [use('d')], [], [], NOW, hold('d'))).toBeNull()
+    expect([await ledger.held('b', NOW), (await ledger.held('a', NOW))?.state]).toEqual([null, 'open'])
+    expect(await settleOn(ledger, [{ ...use('e'), until: NOW + 200 }], [], [], NOW + 61, hold('e'))).toBeNull()
+    expect(await ledger.held('a', NOW + 61)).toBeNull()
   })
 
   test('is full rather than forgetful', async () => {

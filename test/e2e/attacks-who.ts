@@ -15,6 +15,8 @@ import {
   present,
   prove,
   REQUEST,
+  STATUS_BASE,
+  status,
   world,
   type IdentityOptions,
 } from '../mint.js'
@@ -112,6 +114,51 @@ export const WHO: readonly [string, string, Attempt][] = [
     'a list whose URL two programs could read differently',
     'STATUS_URL',
     who(LEAF, [{ issuer: owner, of: booker, list: 'https://travel.example/../1' }]),
+  ],
+  [
+    'a missing one is told before one that does not hold',
+    'IDENTITY_REQUIRED',
+    who({ ...EVERY, identity: 'every' }, [{ issuer: mallory, of: booker }]),
+  ],
+  [
+    'as many as are due, one of them bad',
+    'IDENTITY_INVALID',
+    who(EVERY, [
+      { issuer: alice, of: booker },
+      { issuer: mallory, of: planner },
+    ]),
+  ],
+  [
+    "a list on its issuer's host that the root lets somebody else sign",
+    'STATUS_ISSUER',
+    async decider => {
+      const statusIssuers = [
+        { iss: status.did, base: STATUS_BASE },
+        { iss: status.did, base: 'https://travel.example/lists/' },
+      ]
+      const { token } = await identify({ issuer: owner, of: booker, list: OWN })
+      const ports = await world()
+      const foreign = await listToken([], 1, { id: OWN })
+      const statusLists: typeof ports.statusLists = {
+        read: (url, maxAge) =>
+          url === OWN ? Promise.resolve({ snapshot: { token: foreign }, age: 1 }) : ports.statusLists.read(url, maxAge),
+      }
+      const shown = await present(booker, await goodChain({ statusIssuers }), {
+        claims: { identity: [envelope(token)] },
+      })
+      return codeOf(await decider(shown, REQUEST, policyOf(LEAF), { ...ports, statusLists }))
+    },
+  ],
+  [
+    "a revoked identity is no link's fault, and is named",
+    'STATUS_REVOKED null named',
+    async decider => {
+      const { token, digest } = await identify({ issuer: alice, of: booker, index: 4321 })
+      const shown = await present(booker, await goodChain(), { claims: { identity: [envelope(token)] } })
+      const decision = await decider(shown, REQUEST, policyOf(LEAF), await world({ list: await listToken([4321]) }))
+      const isNamed = !decision.allow && decision.detail.includes(digest)
+      return `${codeOf(decision)} ${String(decision.link)} ${isNamed ? 'named' : 'not named'}`
+    },
   ],
   ['by reference', 'allow', byReference(true)],
   ['by reference, without', 'IDENTITY_REQUIRED', byReference(false)],

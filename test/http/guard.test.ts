@@ -209,6 +209,31 @@ describe('refused before the handler', () => {
     expect([status, body['code']]).toEqual([500, undefined])
   })
 
+  test('parameters too deep to be digested: malformed, not a defect', async () => {
+    const body = `{"a":${'['.repeat(4000)}${']'.repeat(4000)}}`
+    const headers = { 'content-type': 'application/json', 'agent-presentation': 'x.y.z' }
+    const { status, body: problem } = await raw('POST', '/rooms/1', headers, body)
+    expect([status, problem['code']]).toEqual([400, 'JSON_DEPTH'])
+  })
+
+  test.each<[string, object, number]>([
+    ['a refusal without a kind', { allow: false, code: 'STATUS_REVOKED', detail: 'x', disclose: true, approval: null }, 401],
+    ['a refusal of a kind nobody knows', { allow: false, code: 'BUDGET_EXHAUSTED', kind: 'gone', detail: 'x', disclose: true, approval: null }, 403],
+    ['no decision', { allow: 'yes' }, 503],
+  ])('a service of another version answers %s', async (_name, answer, expected) => {
+    const service = Fastify()
+    service.post('/v1/verify', () => answer)
+    service.post('/v1/challenges', (_, reply) => reply.code(201).send({ nonce: 'a\r\nx: y' }))
+    const connect = { 'https://odd.example': await service.listen({ host: '127.0.0.1', port: 0 }) }
+    const other = Fastify()
+    const verifier = remoteVerifier({ self: API, service: 'https://odd.example', secret: SECRET, connect })
+    other.get('/rooms/:id', requireAuthority(verifier, { action: 'read', params: () => ({}) }), () => 'never')
+    const response = await other.inject({ url: '/rooms/1', headers: { 'agent-presentation': 'x.y.z' } })
+    expect(response.statusCode).toBe(expected)
+    if (expected === 401) expect(response.headers['www-authenticate']).toBe('Agent-Proof')
+    await Promise.all([other.close(), service.close()])
+  }) // prettier-ignore
+
   test('a client that hangs up while the refusal is being sent does not get the handler run', async () => {
     const app = Fastify()
     const verifier = remoteVerifier({ self: API, service: ORIGIN, secret: SECRET, connect: home.connect })

@@ -78,11 +78,11 @@ test('of a revocation and an effect at once, one is first, and the other knows',
     let seen = -1
     const effect = state.transaction(async () => {
       const answer = await verifier.commit(id)
-      seen = (await state.revocations.about([target])).length
+      seen = (await state.revocations.about([target], [owner.did])).length
       if (!answer.allow || seen > 0) throw new Error('revoked')
       await state.query('INSERT INTO app_booking (trip) VALUES (?)', ['SYD-1'])
       // what was not there when the effect was decided cannot come in before it is done
-      expect(await state.revocations.about([target])).toHaveLength(0)
+      expect(await state.revocations.about([target], [owner.did])).toHaveLength(0)
     })
     await Promise.allSettled([effect, elsewhere.learn({ target, signer: owner.did })])
     expect((await booked()) - before).toBe(seen === 0 ? 1 : 0)

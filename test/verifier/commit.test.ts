@@ -89,6 +89,22 @@ describe('committing', () => {
     expect(await third()).toBe('BUDGET_EXHAUSTED')
   })
 
+  test('again asks again: a yes is never older than its question', async () => {
+    const id = await reserved()
+    expect(await verifier.commit(id)).toEqual(yes(id))
+    await verifier.learn({ target: planner.did, signer: owner.did })
+    expect(await verifier.commit(id)).toMatchObject({ allow: false, code: 'AGENT_KILLED', link: 0 })
+    expect(await verifier.release(id)).toMatchObject({ allow: false, code: 'RESERVATION_CLOSED' })
+  })
+
+  test('after it could not be put on record asks again too', async () => {
+    const id = await reserved()
+    const audit = { record: () => Promise.reject(new Error('disk full')) }
+    expect((await createVerifier(policyOf(), { ...ports, audit }).commit(id)).allow).toBe(false)
+    now = NOW + 2000
+    expect(await verifier.commit(id)).toMatchObject({ allow: false, code: 'TIME_EXPIRED' })
+  })
+
   test('is put on record, and denied where it cannot be', async () => {
     const id = await reserved()
     const decisions = records.length
@@ -110,6 +126,60 @@ describe('committing', () => {
     expect(await verifier.commit(decisionId)).toMatchObject({ allow: false, code: 'RESERVATION_CLOSED' })
     await reserved(chain)
     await reserved(chain)
+  })
+})
+
+describe('what callers without types hand over', () => {
+  test.each([undefined, null, '', 0, {}, [], { length: 1 }])("%j is nobody's reservation", async id => {
+    await reserved()
+    for (const ask of ['recheck', 'commit', 'release'] as const) {
+      expect(await verifier[ask](id as never)).toMatchObject({ allow: false, code: 'NOT_FOUND' })
+    }
+  })
+
+  test('no options, or none that are any', async () => {
+    for (const options of [null, undefined, 7, { reserve: 'yes' }]) {
+      const decision = await verifier.decide(await present(booker, await goodChain()), REQUEST, options as never)
+      expect(decision).toMatchObject({ allow: true, reservedUntil: null })
+    }
+  })
+})
+
+describe('a clock or a log that is broken', () => {
+  test.each<[string, Partial<VerifierPorts>]>([
+    ['a clock that tells no time', { clock: { now: () => NaN } }],
+    [
+      'a clock that throws',
+      {
+        clock: {
+          now: () => {
+            throw new Error('no clock')
+          },
+        },
+      },
+    ],
+    [
+      'a log that throws',
+      {
+        audit: {
+          record: () => {
+            throw new Error('no log')
+          },
+        },
+      },
+    ],
+  ])('%s is a refusal, never a rejection', async (_name, broken) => {
+    const id = await reserved()
+    const other = createVerifier(policyOf(), { ...ports, ...broken })
+    const shown = await present(booker, await goodChain())
+    expect(await other.decide(shown, REQUEST, { reserve: true })).toMatchObject({ allow: false, code: 'INTERNAL' })
+    expect(await other.commit(id)).toMatchObject({ allow: false, code: 'INTERNAL' })
+  })
+
+  test('keeps no chain without time', async () => {
+    const [root, leaf] = await goodChain()
+    const other = createVerifier(policyOf(), { ...ports, clock: { now: () => NaN } })
+    await expect(other.keepChain([root.token, leaf.token])).rejects.toThrow(TypeError)
   })
 })
 

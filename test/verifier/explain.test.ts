@@ -9,6 +9,7 @@ import {
   mint,
   NOW,
   owner,
+  party,
   planner,
   policyOf,
   present,
@@ -136,6 +137,28 @@ describe('an explanation', () => {
     expect(recorded).toHaveLength(1)
     expect((await verifier.explain(shown, REQUEST)).decision.code).toBe('PRESENTATION_NONCE')
     expect(recorded).toHaveLength(1)
+  })
+
+  test('of a chain that was seen says the same as of one that was not', async () => {
+    const agency = party('agency', 'did:web:agency.example')
+    let listed = agency.publicKey
+    const base = await world()
+    const keys: VerifierPorts['keys'] = {
+      ...base.keys,
+      all: (did, how) => (did === agency.did ? Promise.resolve([listed]) : base.keys.all(did, how)),
+    }
+    const root = await mint({ signer: owner, to: planner, until: 3600 })
+    const middle = await mint({ signer: planner, to: agency, parent: root })
+    const chain = [root, middle, await mint({ signer: agency, to: booker, parent: middle })]
+    const warm = createVerifier(policyOf(), { ...base, keys })
+    expect((await warm.decide(await present(booker, chain), REQUEST)).allow).toBe(true)
+    listed = planner.publicKey
+    const shown = await present(booker, chain)
+    const cold = createVerifier(policyOf(), { ...base, keys })
+    const [one, other] = [await warm.explain(shown, REQUEST), await cold.explain(shown, REQUEST)]
+    expect(one.decision).toMatchObject({ code: 'KEY_BINDING', link: 1 })
+    expect(one.links).toEqual(other.links)
+    expect(one.links.map(({ verified }) => verified)).toEqual([true, false, false])
   })
 
   test('is data that survives JSON', async () => {

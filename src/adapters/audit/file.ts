@@ -23,20 +23,18 @@ export async function fileAudit(path: string): Promise<FileAudit> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     return open(path, 'a+', 0o600)
   })
-  let whole = false
   const append = async (line: string): Promise<void> => {
-    const bytes = Buffer.from(whole || !(await endsTorn(file)) ? line : `\n${line}`)
-    whole = false
+    // another process may have died in the middle of a line
+    const bytes = Buffer.from((await endsTorn(file)) ? `\n${line}` : line)
     // one write: the system keeps it in one piece among those of other processes
     const { bytesWritten } = await file.write(bytes)
     if (bytesWritten < bytes.length) throw Object.assign(new Error('short write'), { code: 'ENOSPC' })
-    whole = true
   }
   let last: Promise<unknown> = Promise.resolve()
   return {
     async record(entry) {
       const line = `${JSON.stringify(entry)}\n`
-      const written = last.then(() => attempt(path, () => append(line)))
+      const written = last.then(() => attempt('the file', () => append(line)))
       last = written.catch(() => undefined)
       await written
     },

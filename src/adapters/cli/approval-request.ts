@@ -4,11 +4,8 @@ import { isDigest, isS256 } from '../../encoding.js'
 import { printable, ProcuraError } from '../../errors.js'
 import { canonicalize, isObject, member, parseJson, requireShallow, type Json } from '../../json.js'
 import type { ApprovalRequest } from '../../presentation/approval.js'
-import { paramsDigest } from '../../presentation/request.js'
+import { MAX_PARAMS_DEPTH, paramsDigest } from '../../presentation/request.js'
 import { object, read, text, where } from '../../shape.js'
-
-/** Deepest nesting of parameters; verifiers ask for nothing deeper. */
-const MAX_DEPTH = 64
 
 /** Nothing but parameters may hold white space: in the lines of a terminal it could pass for another line. */
 const requestShape = object({
@@ -30,7 +27,7 @@ export function readApprovalRequest(bytes: Uint8Array): ApprovalRequest {
   const { value } = parseJson(bytes, 'the approval request')
   const inner = isObject(value) ? member(value, 'approval') : undefined
   const request = read(requestShape, inner === undefined ? value : inner, 'approval')
-  requireShallow(request.display, 'the parameters', MAX_DEPTH)
+  requireShallow(request.display, 'the parameters', MAX_PARAMS_DEPTH)
   if (paramsDigest(request.display) !== request.paramsDigest) throw new ProcuraError('REQUEST_PARAMS', {})
   return request
 }
@@ -45,10 +42,16 @@ export function formatApprovalRequest({ audience, leaf, action, resource, displa
     `delegation  ${leaf}`,
     parameters.length === 0 ? 'parameters  none' : 'parameters',
     ...parameters,
+    // a long value may have pushed the lines above off the screen
+    `this is     ${action} on ${resource}`,
   ].join('\n')
 }
 
-/** A value as JSON; pieces, because `printable` cuts what is long. */
+/** What does not show, or shows as another thing: two values that differ must not look the same. */
+const UNSEEN = /[\p{C}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Z}|(?<= ) /gu
+
+/** A value as JSON, with every character that could hide or pass for a line of its own written as its number. */
 function visible(value: Json): string {
-  return canonicalize(value).replace(/[^]{1,500}/gu, piece => printable(piece))
+  const shown = canonicalize(value).replace(UNSEEN, one => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`)
+  return shown.replace(/[^]{1,500}/gu, piece => printable(piece))
 }

@@ -1,5 +1,5 @@
 import { digestOf } from '../../encoding.js'
-import { isCode, isProcuraError, ProcuraError, printable } from '../../errors.js'
+import { ERRORS, isCode, isProcuraError, ProcuraError, printable } from '../../errors.js'
 import { canonicalize, isObject, member, parseJson, type JsonObject } from '../../json.js'
 import type { Clock, Ids, StatusLeases } from '../../ports.js'
 import { signProof } from '../../presentation/proof.js'
@@ -12,6 +12,8 @@ import { exchange, readAtMost, type Reach } from './http.js'
 const PATIENCE = 15_000
 /** Bytes of an answer. */
 const MAX_ANSWER = 1024 * 1024
+/** It goes into a header. */
+const NONCE = /^[A-Za-z0-9_-]{1,128}$/
 
 /** What calls to a service need. */
 export interface ServiceOptions {
@@ -103,7 +105,10 @@ export function remoteVerifier(self: string, secret: string, options: ServiceOpt
     throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why }, { cause })
   }
   const requireAnswer = (answer: JsonObject): JsonObject => {
-    if (answer['allow'] === true || (answer['allow'] === false && isCode(answer['code']))) return answer
+    const { allow, code } = answer
+    if (allow === true) return answer
+    // the kind is ours: a service of another version may know none, or another
+    if (allow === false && isCode(code)) return { ...answer, kind: ERRORS[code][0] }
     throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why: 'its answer is no decision' })
   }
   const close = async (how: 'commit' | 'release', decisionId: string): Promise<Commitment> => {
@@ -116,7 +121,7 @@ export function remoteVerifier(self: string, secret: string, options: ServiceOpt
 
     async challenge() {
       const { nonce } = await post(`${options.service}/v1/challenges`, Buffer.from('{}'), headers, options)
-      return typeof nonce === 'string' ? nonce : null
+      return typeof nonce === 'string' && NONCE.test(nonce) ? nonce : null
     },
 
     async keepChain(tokens) {

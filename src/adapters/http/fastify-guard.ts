@@ -73,7 +73,9 @@ export function requireAuthority(verifier: Verifier, options: GuardOptions): Gua
           done()
         } else send(reply, verdict)
       }
-      judge(verifier, toRaw(request), () => toIntent(options, request), options.reserve ?? false).then(answer, done)
+      judge(verifier, toRaw(request), () => toIntent(options, request), options.reserve ?? false)
+        .then(answer)
+        .catch(done)
     },
   }
 }

@@ -1,8 +1,8 @@
 import { isResource } from '../../authority/resource.js'
 import { ProcuraError } from '../../errors.js'
-import { canonicalize, type JsonObject } from '../../json.js'
+import { canonicalize, requireShallow, type JsonObject } from '../../json.js'
 import type { ApprovalRequest } from '../../presentation/approval.js'
-import { bodyDigest, type ReceivedRequest } from '../../presentation/request.js'
+import { bodyDigest, MAX_PARAMS_DEPTH, type ReceivedRequest } from '../../presentation/request.js'
 import type { Decision, Shown, Verifier } from '../../verifier/verifier.js'
 import { toProblem, toRefusal, type Problem } from './problem.js'
 
@@ -135,6 +135,7 @@ function atMostOne(raw: RawRequest, name: string): string | undefined {
 
 function toReceived(self: string, raw: RawRequest, { action, params: derived, path }: Intent): ReceivedRequest {
   // what has no canonical form (a promise, a Map, a member that is undefined) would be digested as something else
+  requireShallow(derived, 'params', MAX_PARAMS_DEPTH)
   const params = JSON.parse(canonicalize(derived)) as JsonObject
   const own = raw.target.split('?', 1)[0] ?? '/'
   const resource = `${self}${path ?? (own === '/' ? '' : own)}`

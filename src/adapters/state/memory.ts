@@ -1,6 +1,5 @@
 import { ProcuraError } from '../../errors.js'
 import { LRUCache } from 'lru-cache'
-import type { Did } from '../../did/did.js'
 import type {
   Chains,
   Charge,
@@ -10,6 +9,7 @@ import type {
   Ledger,
   ListVersions,
   Nonces,
+  RevocationEvent,
   Revocations,
   Settlement,
   State,
@@ -19,8 +19,8 @@ import type { UnixSeconds } from '../../time.js'
 
 /** Entries held at once: at 120 s a presentation, about 8 000 accepted a second. */
 const CAPACITY = 1_000_000
-/** Seconds a closed hold is remembered, so that closing it again gets the same answer: no chain lives longer. */
-const HOLD_MEMORY = 86_400
+/** Reservations held at once. */
+const MAX_HOLDS = 20_000
 
 /** The longest window of a rate, in seconds. */
 const LONGEST_WINDOW = 86_400
@@ -29,6 +29,8 @@ const LONGEST_WINDOW = 86_400
 export interface MemoryLedgerOptions {
   /** uses held at once; above it REPLAY_UNAVAILABLE */
   readonly capacity?: number
+  /** reservations remembered at once; those that ended make room, and above it only new reservations are refused */
+  readonly maxHolds?: number
   /** whether budgets and rates are taken, which a restart would forget */
   readonly budgets: boolean
 }
@@ -37,7 +39,10 @@ export interface MemoryLedgerOptions {
  * A ledger of this process: exact while it lives, forgetful when it ends. So it refuses what may have been used before it
  * started: anything issued in or before that second, and anything whose clock runs ahead.
  */
-export function memoryLedger(clock: Clock, { capacity = CAPACITY, budgets }: MemoryLedgerOptions): Ledger {
+export function memoryLedger(
+  clock: Clock,
+  { capacity = CAPACITY, maxHolds = MAX_HOLDS, budgets }: MemoryLedgerOptions,
+): Ledger {
   const startedAt = clock.now()
   const used = new Map<string, UnixSeconds>()
   const spent = new Map<string, { amount: number; until: UnixSeconds }>()
@@ -48,23 +53,32 @@ export function memoryLedger(clock: Clock, { capacity = CAPACITY, budgets }: Mem
     for (const [key, until] of used) if (until < now) used.delete(key)
     for (const [account, { until }] of spent) if (until < now) spent.delete(account)
     for (const [account, times] of calls) if ((times.at(-1) ?? 0) + LONGEST_WINDOW < now) calls.delete(account)
-    for (const [id, { held }] of holds) if (held.until + HOLD_MEMORY < now) holds.delete(id)
   }
   const spentOn = ({ account }: Charge): number => spent.get(account)?.amount ?? 0
   const callsOf = ({ account, per }: Throttle, now: UnixSeconds): readonly UnixSeconds[] =>
     (calls.get(account) ?? []).filter(at => at >= now - per)
 
-  function refusal({ uses, throttles, charges, now }: Settlement): null | 'used' | Throttle | Charge {
+  /** Makes room for one more by forgetting the oldest that has ended: asked for again, it is not found. */
+  const hasRoom = (now: UnixSeconds): boolean => {
+    if (holds.size < maxHolds) return true
+    for (const id of holds.keys()) {
+      if (standing(id, now)?.state !== 'open') return holds.delete(id)
+    }
+    return false
+  }
+
+  function refusal({ uses, throttles, charges, hold, now }: Settlement): null | 'used' | Throttle | Charge {
     if (!budgets && throttles.length + charges.length > 0) {
       throw new ProcuraError('LEDGER_UNAVAILABLE', { why: 'this state does not outlive the process' })
     }
     if (uses.some(({ issuedAt }) => issuedAt <= startedAt || issuedAt > now)) {
       throw unavailable('issued before this process started, or by a clock ahead')
     }
-    const isFull = (): boolean => used.size + uses.length > capacity || holds.size >= capacity
+    const isFull = (): boolean => used.size + uses.length > capacity
     if (isFull()) forget(now)
     if (isFull()) throw unavailable('too many presentations at once')
-    if (uses.some(({ key }) => used.has(key))) return 'used'
+    if (hold !== null && !hasRoom(now)) throw unavailable('too many reservations at once')
+    if (uses.some(({ key }, index) => used.has(key) || uses.findIndex(one => one.key === key) < index)) return 'used'
     const full = throttles.find(one => callsOf(one, now).length >= one.max)
     return full ?? charges.find(one => spentOn(one) + one.amount > one.max) ?? null
   }
@@ -93,11 +107,13 @@ export function memoryLedger(clock: Clock, { capacity = CAPACITY, budgets }: Mem
     close: (id, to, now) =>
       inOneStep(() => {
         const held = standing(id, now)
-        if (held?.state !== 'open') return held?.state ?? null
-        const charges = to === 'released' ? (holds.get(id)?.charges ?? []) : []
+        if (held === null) return null
+        // an end that was seen stays one, whatever the clock says later
+        const state = held.state === 'open' ? to : held.state
+        const charges = held.state === 'open' && to === 'released' ? (holds.get(id)?.charges ?? []) : []
         for (const one of charges) spent.set(one.account, { amount: spentOn(one) - one.amount, until: one.until })
-        holds.set(id, { held: { ...held, state: to }, charges: [] })
-        return to
+        holds.set(id, { held: { ...held, state }, charges: [] })
+        return state
       }),
   }
 }
@@ -113,18 +129,19 @@ function unavailable(why: string): ProcuraError {
 
 /** Events learned by this process: at most `capacity`, above it STATUS_UNAVAILABLE. */
 export function memoryRevocations(capacity = CAPACITY): Revocations {
-  const signers = new Map<string, Set<Did>>()
+  const events = new Map<string, RevocationEvent>()
+  const nameOf = (target: string, signer: string): string => `${signer} ${target}`
   return {
     learn: ({ target, signer }) =>
       inOneStep(() => {
-        const known = signers.get(target) ?? new Set()
-        if (signers.size >= capacity && !signers.has(target)) {
+        const name = nameOf(target, signer)
+        if (events.size >= capacity && !events.has(name)) {
           throw new ProcuraError('STATUS_UNAVAILABLE', { list: 'events', why: 'too many are remembered' })
         }
-        signers.set(target, known.add(signer))
+        events.set(name, { target, signer })
       }),
-    about: targets =>
-      inOneStep(() => targets.flatMap(target => [...(signers.get(target) ?? [])].map(signer => ({ target, signer })))),
+    about: (targets, signers) =>
+      inOneStep(() => targets.flatMap(target => signers.flatMap(signer => events.get(nameOf(target, signer)) ?? []))),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Did } from '../../did/did.js'
 import type { Digest } from '../../encoding.js'
+import type { HoldState } from '../../ports.js'
 import type { UnixSeconds } from '../../time.js'
 import { table, text, whole } from './entities.js'
 
@@ -84,7 +85,7 @@ export const ChainTable = table<ChainRow>({
 export interface HoldRow {
   /** the decision's id */
   readonly id: string
-  readonly state: 'open' | 'committed' | 'released'
+  readonly state: HoldState
   /** end of the reservation */
   readonly until: UnixSeconds
   /** JSON */

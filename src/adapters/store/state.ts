@@ -1,4 +1,4 @@
-import { In, LessThan, MoreThan, MoreThanOrEqual, type DataSource } from 'typeorm'
+import { In, LessThan, LessThanOrEqual, MoreThan, MoreThanOrEqual, type DataSource } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
 import type { Json } from '../../json.js'
 import type {
@@ -168,6 +168,8 @@ function ledgerOf(database: Database, clock: Clock): Ledger {
       translate('LEDGER_UNAVAILABLE', () =>
         database.transaction(async () => {
           const { affected } = await holds.update({ id, state: 'open', until: MoreThan(now) }, { state: to })
+          // a clock that is set back must not open it again
+          await holds.update({ id, state: 'open', until: LessThanOrEqual(now) }, { state: 'expired' })
           const row = await holds.findOneBy({ id })
           if (row === null) return null
           const charges = affected === 1 && to === 'released' ? (JSON.parse(row.charges) as readonly Charge[]) : []
@@ -191,7 +193,8 @@ function revocationsOf(dataSource: DataSource): Revocations {
     async learn({ target, signer }) {
       await insertMissing(dataSource, EventTable, { target, signer }).catch(unavailable)
     },
-    about: targets => events.findBy({ target: In([...targets]) }).catch(unavailable),
+    about: (targets, signers) =>
+      events.findBy({ target: In([...targets]), signer: In([...signers]) }).catch(unavailable),
   }
 }
 
@@ -238,6 +241,8 @@ async function translate<T>(code: 'REPLAY_UNAVAILABLE' | 'LEDGER_UNAVAILABLE', w
   try {
     return await work()
   } catch (cause) {
-    throw new ProcuraError(code, { why: cause instanceof Error ? cause.message : 'unknown' }, { cause })
+    // the sentence of a driver tells strangers how we are built; it stays in the cause
+    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : 'the database cannot be used'
+    throw new ProcuraError(code, { why }, { cause })
   }
 }
