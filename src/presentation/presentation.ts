@@ -8,7 +8,7 @@ import { openJws, readJws, type Sealed, type Verified } from '../jws/compact.js'
 import { integer, listOf, object, read, text, where, type Report, type Shape } from '../shape.js'
 import { SKEW, type UnixSeconds } from '../time.js'
 
-/** Largest presentation, in characters of its compact form. */
+/** Largest presentation, or proof by reference with identity credentials in it, in characters of its compact form. */
 export const MAX_PRESENTATION = 48 * 1024
 /** Longest life of a presentation, in seconds. */
 export const MAX_LIFETIME = 120
@@ -44,9 +44,6 @@ export interface Presentation {
 
 /** Largest proof that carries nothing, in characters. */
 export const MAX_PROOF = 4 * 1024
-/** Largest proof by reference: identity credentials may ride in it. */
-const MAX_REFERENCE = 12 * 1024
-
 /** A presentation whose frame is sound and whose signature is not verified yet. */
 export interface SealedPresentation {
   readonly sealed: Sealed
@@ -150,7 +147,7 @@ export interface Reference {
 
 /** Reads the frame of an `agent-proof+jwt` with a leaf: steps 1 to 4 of profile §6 as far as they apply. */
 export function readReference(token: string, maxChain: number): Reference {
-  const sealed = readJws(token, 'agent-proof+jwt', MAX_REFERENCE, 'proof')
+  const sealed = readJws(token, 'agent-proof+jwt', MAX_PRESENTATION, 'proof')
   const frame = read(
     (value, at, report) => {
       const found = referenceShape(value, at, report)

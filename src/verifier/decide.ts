@@ -62,6 +62,7 @@ export async function decide(
   const tell = (): UnixSeconds => tellTime(known, trust.clock)
   try {
     known.decisionId = trust.ids.uuid()
+    tell()
     const presented = await readShown(shown, policy, trust.chains, known) // 1–5
     known.presented = presented.credentials
     known.step = 6
@@ -69,7 +70,7 @@ export async function decide(
     known.step = 7
     const rootKey = await requireRootKey(presented.credentials[0], policy, keys)
     known.step = 10
-    const chain = await trust.verdicts.open(presented.credentials, rootKey, rulesOf(root, trust), tell(), known)
+    const chain = await trust.verdicts.open(presented.credentials, rootKey, rulesOf(root, trust), known.now, known)
     known.chain = chain
     known.step = 11
     const presentation = openPresentation(presented, leafOf(chain))

@@ -151,7 +151,7 @@ export function refusal(error: ProcuraError, known: Known, policy: Policy): Deci
  * A decision for the log: digests of parameters and query, never a token, and no values but of the arguments that the
  * policy's grant lists under `audit`.
  */
-export function recordOf(decision: Decision, received: ReceivedRequest, audited: readonly string[] = []): object {
+export function recordOf(decision: Decision, received: ReceivedRequest, audited: readonly string[]): object {
   const shown =
     decision.allow || decision.approval === null ? {} : { approval: { ...decision.approval, display: null } }
   // callers without types hand over anything; what it was not is on record as null

@@ -169,7 +169,7 @@ function formatLink(link: ExplainedLink): readonly string[] {
     ...said('budget', link.budgets),
     ...said('rate', link.rate === null ? [] : [link.rate]),
     ...said('purpose', link.purpose === null ? [] : [link.purpose]),
-    ...said('differs', link.index > 0 && link.differs.length === 0 ? ['in nothing'] : link.differs),
+    ...said('differs', link.differs),
     ...said('status', [formatStatus(link.status)]),
     ...said('time', [formatTime(link.secondsLeft, link.validUntil)]),
     ...said('refused', link.refused === null ? [] : [link.refused]),

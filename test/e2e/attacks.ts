@@ -495,6 +495,15 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
     },
   ],
   [
+    'a refusal says when it was, however early',
+    `ROOT_UNTRUSTED ${NOW}`,
+    async decider => {
+      const shown = await present(planner, [await mint({ signer: mallory, to: planner })])
+      const decision = await decider(shown, REQUEST, policyOf(), await world())
+      return `${codeOf(decision)} ${decision.at}`
+    },
+  ],
+  [
     'a decision names who approved the call',
     `allow ${alice.did} terminal`,
     async decider => {

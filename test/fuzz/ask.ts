@@ -2,10 +2,10 @@ import { isCode, isProcuraError, rankOf } from '../../src/errors.js'
 import type { Policy } from '../../src/policy/policy.js'
 import type { ReceivedRequest } from '../../src/presentation/request.js'
 import type { Decision, Shown, Verifier, VerifierPorts } from '../../src/verifier/verifier.js'
-import type { Break } from './edit.js'
+import { type Break, UNBROKEN } from './edit.js'
 import type { Prepared } from './prepare.js'
 import type { Scene } from './scene.js'
-import { portsOf } from './world.js'
+import { type World, freshLedger, portsOf } from './world.js'
 
 /** Makes the verifier on trial. */
 export type Build = (policy: Policy, ports: VerifierPorts) => Pick<Verifier, 'decide' | 'keepChain'>
@@ -38,7 +38,9 @@ export interface Answer {
 /** Has the verifier decide, and holds it to what always holds. */
 export async function ask({ scene, broken, good, bad, others }: Case, { build, watch }: Trial): Promise<Answer> {
   const audit: object[] = []
-  const verifier = build(scene.policy, await portsOf(scene, broken, bad, others, audit))
+  const world: World = { broken, prepared: bad, ledger: freshLedger() }
+  const ports = await portsOf(scene, world, others, audit)
+  const verifier = build(scene.policy, ports)
   let [slowest, spent] = [0, 0]
   const timed = async <T>(work: () => Promise<T>): Promise<T> => {
     const start = watch()
@@ -52,10 +54,16 @@ export async function ask({ scene, broken, good, bad, others }: Case, { build, w
   }
   const answered = (answer: string, defect: string | null = null): Answer => ({ answer, defect, slowest, spent })
   if (broken.isWarm === true) {
+    // the unbroken one in an unbroken world; then time stands still, and nothing of it was used or spent
+    Object.assign(world, { broken: UNBROKEN, prepared: good })
     const { shown, approval } = good.renew(-1)
-    await verifier.decide(shown, received(good, approval))
+    const { allow } = await verifier.decide(shown, received(good, approval))
+    if (!allow) return answered('cold', 'the unbroken one was not allowed')
+    Object.assign(world, { broken, prepared: bad, ledger: freshLedger() })
     audit.length = 0
   }
+  // as from another process: the verifier is not told
+  if (broken.event !== undefined) await ports.revocations.learn(broken.event)
   try {
     if (isUploaded(scene, broken, bad)) await timed(() => verifier.keepChain(bad.tokens))
   } catch (error) {

@@ -13,7 +13,8 @@ import {
   TAKEN_BACK,
 } from './cast.js'
 import { type Breaker, type Edit, editOf, rest } from './edit.js'
-import { type Loose, type LooseObject, at, textOf } from './scene.js'
+import type { Random } from './random.js'
+import { type Draft, type Loose, type LooseObject, at, textOf } from './scene.js'
 
 export const aLink: Breaker = (random, scene, others) => {
   const index = random.int(0, scene.links.length - 1)
@@ -116,7 +117,18 @@ export const order: Breaker = (random, scene, others) => {
 /** A status entry that points elsewhere. */
 export const entryAway: Breaker = (random, scene) => {
   const index = random.int(0, scene.links.length - 1)
-  if (at(scene.links[index]!.claims, 'credentialStatus') === undefined) return null
+  const found = awayOf(random, scene.links[index]!)
+  if (found === null) return null
+  const { member, detail, edit } = found
+  return { place: `link entry ${member}`, detail: `link ${index} ${detail}`, link: { index, edit } }
+}
+
+/** Has the first entry of a credential's status point elsewhere. */
+export function awayOf(
+  random: Random,
+  good: Draft,
+): { readonly member: string; readonly detail: string; readonly edit: Edit } | null {
+  if (at(good.claims, 'credentialStatus') === undefined) return null
   const to = random.pick<[string, Loose]>([
     ['statusListIndex', String(TAKEN_BACK)],
     ['statusListIndex', '131072'],
@@ -137,9 +149,5 @@ export const entryAway: Breaker = (random, scene) => {
     const entries = (Array.isArray(status) ? status : [status]) as LooseObject[]
     entries[0]![to[0]] = to[1]
   }
-  return {
-    place: `link entry ${to[0]}`,
-    detail: `link ${index} ${to[0]} → ${textOf(to[1])}`,
-    link: { index, edit: { claims } },
-  }
+  return { member: to[0], detail: `${to[0]} → ${textOf(to[1])}`, edit: { claims } }
 }

@@ -3,6 +3,7 @@ import { MIN_BITS, bitsOf, encodeList } from '../../src/status/bitstring.js'
 import { toDate } from '../../src/time.js'
 import { ALICE, EMPTY, LISTS, MALLORY, NOW, OWNER, STATUS_KEY, STATUS_WEB, TAKEN_BACK } from './cast.js'
 import { type Breaker, type Edit, editOf, rest } from './edit.js'
+import { isRead } from './identities.js'
 import type { Random } from './random.js'
 import { type Loose, type LooseObject, type Scene, at, write } from './scene.js'
 
@@ -18,7 +19,7 @@ function remember(encoded: string, bits: Uint8Array | null): string {
 }
 
 function usedIndexes(scene: Scene, url: string): number[] {
-  return scene.links.flatMap(({ claims }) => {
+  return [...scene.links, ...(isRead(scene) ? scene.identities : [])].flatMap(({ claims }) => {
     const status = at(claims, 'credentialStatus') ?? []
     const entries = (Array.isArray(status) ? status : [status]) as LooseObject[]
     return entries.filter(one => one['statusListCredential'] === url).map(one => Number(one['statusListIndex']))

@@ -1,6 +1,7 @@
 import type { PublicKey } from '../../src/ed25519.js'
 import { MALLORY, NOW } from './cast.js'
 import type { Breaker } from './edit.js'
+import { isRead } from './identities.js'
 import { at, textOf } from './scene.js'
 
 export const replay: Breaker = (random, scene) => {
@@ -15,7 +16,8 @@ export const replay: Breaker = (random, scene) => {
 }
 
 export const clock: Breaker = (random, scene) => {
-  const bounds = scene.links.flatMap(({ claims }) => [
+  const dated = [...scene.links, ...(isRead(scene) ? scene.identities : [])]
+  const bounds = dated.flatMap(({ claims }) => [
     Number(at(claims, 'exp')),
     Date.parse(textOf(at(claims, 'validFrom'))) / 1000 - 30,
   ])
@@ -27,10 +29,13 @@ export const clock: Breaker = (random, scene) => {
 
 /** Documents that a decision rests on lose the key, have another one, or are out of reach. */
 export const document: Breaker = (random, scene) => {
-  const { links, lists, policy, holders } = scene
+  const { links, lists, policy, holders, identities } = scene
   const root = links[0]!.signer
   const needed = [
-    ...(policy.roots.get(root.did)?.keys === null ? [root] : []),
+    // keys that the policy states are looked up nowhere
+    ...[root, ...(isRead(scene) ? identities.map(({ signer }) => signer) : [])].filter(
+      ({ did }) => (policy.roots.get(did)?.keys ?? null) === null,
+    ),
     ...(policy.subjectKeyBinding === 'cnf+did' ? holders : []),
     ...[...lists.values()].map(({ signer }) => signer),
     ...(scene.approval === null ? [] : [scene.approval.signer]),
@@ -43,10 +48,4 @@ export const document: Breaker = (random, scene) => {
     ['with another key', MALLORY.publicKey],
   ])
   return { place: `document ${way}`, detail: did, document: { did, key }, forged: true }
-}
-
-/** Somebody with the right to do so has pushed that a link is taken back. */
-export const pushed: Breaker = (random, { links }) => {
-  const revoked = random.int(0, links.length - 1)
-  return { place: 'event', detail: `link ${revoked}`, revoked, forged: true }
 }

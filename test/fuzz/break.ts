@@ -1,4 +1,6 @@
 import { askedAnew, receivedUntyped, theAsked } from './break-asked.js'
+import { killed, revoked } from './break-events.js'
+import { anIdentity, identityNames, identityTimes, misplaced, vouchedOtherwise } from './break-identities.js'
 import { aLink, entryAway, handedOn, linkNames, linkTimes, order } from './break-links.js'
 import { aList, listAge } from './break-lists.js'
 import {
@@ -11,7 +13,7 @@ import {
   theShown,
 } from './break-shown.js'
 import { widened } from './break-wider.js'
-import { clock, document, pushed, replay } from './break-world.js'
+import { clock, document, replay } from './break-world.js'
 import type { Break, Breaker } from './edit.js'
 import type { Random } from './random.js'
 import type { Scene } from './scene.js'
@@ -39,7 +41,13 @@ const BREAKERS: readonly [number, Breaker][] = [
   [2, clock],
   [3, entryAway],
   [1, document],
-  [1, pushed],
+  [2, killed],
+  [2, revoked],
+  [7, anIdentity],
+  [2, identityNames],
+  [1, identityTimes],
+  [2, vouchedOtherwise],
+  [1, misplaced],
 ]
 const ALL = BREAKERS.flatMap(([weight, breaker]) => Array.from({ length: weight }, () => breaker))
 

@@ -3,6 +3,7 @@ import type { Code } from '../../src/errors.js'
 import type { ReceivedRequest } from '../../src/presentation/request.js'
 import { createVerifier, type Decision, type Shown } from '../../src/verifier/verifier.js'
 import type { Build } from './ask.js'
+import { EVERYBODY } from './cast.js'
 import { STATUS_LISTS_UNTOUCHED } from './prepare.js'
 import { fuzz, type Settings } from './run.js'
 
@@ -50,6 +51,10 @@ function saidBy(shown: Shown): Partial<ReceivedRequest> {
     return {}
   }
 }
+
+/** The identity credential names an agent of the chain, and another key. */
+const isByName = (detail: string, did: string): boolean =>
+  detail.includes(`${did} with that key is nobody in the chain`)
 
 let calls = 0
 const often = (share: number): boolean => (calls += 1) % share === 0
@@ -109,6 +114,55 @@ const WRONG: Readonly<Record<string, Build>> = {
     }),
   'hears of no event': (policy, ports) =>
     createVerifier(policy, { ...ports, revocations: { ...ports.revocations, about: () => Promise.resolve([]) } }),
+  "counts strangers' events": (policy, ports) => {
+    const about: typeof ports.revocations.about = async targets => {
+      const everybody = EVERYBODY.map(({ did }) => did)
+      const events = await ports.revocations.about(targets, everybody)
+      return events.flatMap(({ target }) => [...policy.roots.keys()].map(signer => ({ target, signer })))
+    }
+    return createVerifier(policy, { ...ports, revocations: { ...ports.revocations, about } })
+  },
+  'hears of no agent that was stopped': (policy, ports) => {
+    const about: typeof ports.revocations.about = (targets, signers) =>
+      ports.revocations.about(
+        targets.filter(target => !target.startsWith('did:')),
+        signers,
+      )
+    return createVerifier(policy, { ...ports, revocations: { ...ports.revocations, about } })
+  },
+  'hears of no event once it has allowed something': (policy, ports) => {
+    let isWarm = false
+    const about: typeof ports.revocations.about = async (...asked) => (isWarm ? [] : ports.revocations.about(...asked))
+    const real = createVerifier(policy, { ...ports, revocations: { ...ports.revocations, about } })
+    return {
+      decide: async (shown, received) => {
+        const decision = await real.decide(shown, received)
+        isWarm ||= decision.allow
+        return decision
+      },
+      keepChain: tokens => real.keepChain(tokens),
+    }
+  },
+  'asks for no identity': (policy, ports) => createVerifier({ ...policy, identity: 'none' }, ports),
+  'asks for the identity of the leaf only': (policy, ports) =>
+    createVerifier({ ...policy, identity: policy.identity === 'every' ? 'leaf' : policy.identity }, ports),
+  'lets anybody vouch': (policy, ports) =>
+    createVerifier({ ...policy, identityIssuers: new Set(EVERYBODY.map(({ did }) => did)) }, ports),
+  'matches identities by name alone': (policy, ports) => {
+    let entry: object = {}
+    const strict = createVerifier(policy, { ...ports, audit: { record: said => Promise.resolve(void (entry = said)) } })
+    const lenient = createVerifier({ ...policy, identity: 'none' }, ports)
+    return {
+      decide: async (shown, received) => {
+        const decision = await strict.decide(shown, received)
+        const named = decision.path.some(did => !decision.allow && isByName(decision.detail, did))
+        if (named) return lenient.decide(shown, received)
+        await ports.audit.record(entry)
+        return decision
+      },
+      keepChain: tokens => strict.keepChain(tokens),
+    }
+  },
   'takes any key of a document': (policy, ports) =>
     createVerifier(policy, {
       ...ports,

@@ -20,6 +20,13 @@ export const STATUS_WEB = actor('status', 'did:web:status.acme.example')
 export const STATUS_KEY = actor('status two')
 export const ALICE = actor('alice')
 export const BOB = actor('bob', 'did:web:people.example:bob')
+/** Whose identity credentials may count: one serves lists of its own, one is a root that the policy may state keys of. */
+export const REGISTRIES: readonly Actor[] = [
+  actor('registry', 'did:web:registry.example'),
+  actor('registry two'),
+  STATUS_WEB,
+  OWNER,
+]
 export const MALLORY = actor('mallory')
 export const MALLORY_WEB = actor('mallory web', 'did:web:mallory.example')
 export const AGENTS: readonly Actor[] = [
@@ -28,6 +35,7 @@ export const AGENTS: readonly Actor[] = [
 ]
 export const EVERYBODY: readonly Actor[] = [
   ...[OWNER, PERSON, STATUS_WEB, STATUS_KEY, ALICE, BOB, MALLORY, MALLORY_WEB],
+  ...REGISTRIES.slice(0, 2),
   ...AGENTS,
 ]
 
@@ -80,6 +88,15 @@ export function statusEntry(url: string, statusPurpose: string, random: Random):
     statusListCredential: url,
     ...(random.chance(0.1) ? { statusSize: 1 } : {}),
   }
+}
+
+/** The entries of a credential in the lists below a base. */
+export function statusEntries(base: string, random: Random): LooseObject[] {
+  const web = base === BASE_WEB
+  const entries = [statusEntry(`${base}${web ? '1' : 'r.1'}`, 'revocation', random)]
+  if (random.chance(0.3)) entries.push(statusEntry(`${base}${web ? 's-1' : 's_1'}`, 'suspension', random))
+  if (random.chance(0.3)) entries.reverse()
+  return entries
 }
 
 /** What an approver signs for one call. */

@@ -19,7 +19,7 @@ import {
   approvalDraft,
   digestOfToken,
   headerOf,
-  statusEntry,
+  statusEntries,
 } from './cast.js'
 import {
   ACTIONS,
@@ -31,6 +31,7 @@ import {
   rootGrants,
   sameMeter,
 } from './grants.js'
+import { enveloped, identify } from './identities.js'
 import { Random } from './random.js'
 import { type Actor, type Draft, type Loose, type LooseObject, type Scene, at, seal } from './scene.js'
 
@@ -161,10 +162,7 @@ export function control(...seeds: readonly number[]): Scene {
     if (random.chance(0.1)) claims['name'] = 'a label'
     if (until - from > 300 || random.chance(0.5)) {
       const { base } = random.pick(statuses)
-      const web = base === BASE_WEB
-      const entries = [statusEntry(`${base}${web ? '1' : 'r.1'}`, 'revocation', random)]
-      if (random.chance(0.3)) entries.push(statusEntry(`${base}${web ? 's-1' : 's_1'}`, 'suspension', random))
-      if (random.chance(0.3)) entries.reverse()
+      const entries = statusEntries(base, random)
       for (const one of entries) used.add(one['statusListCredential'] as string)
       claims['credentialStatus'] = entries.length === 1 && random.chance(0.7) ? entries[0]! : entries
     }
@@ -211,8 +209,14 @@ export function control(...seeds: readonly number[]): Scene {
     ...(nonce === null ? {} : { nonce }),
   }
 
+  const inForceAt = statuses.map(({ base }) => base)
+  const identified = identify(new Random(...seeds, 1), holders, inForceAt)
+  if (identified.policy.identity !== 'none') for (const url of identified.lists) used.add(url)
+  if (identified.tokens.length > 0) shown['identity'] = enveloped(identified.tokens)
+
   const policy = parsePolicy({
     self: SELF,
+    ...identified.policy,
     subjectKeyBinding: binding,
     challenge: nonce === null ? 'never' : 'always',
     provenance: provenanceDue,
@@ -236,6 +240,8 @@ export function control(...seeds: readonly number[]): Scene {
     links,
     tokens,
     holders,
+    identities: identified.drafts,
+    identityTokens: identified.tokens,
     inline,
     shown: { header: headerOf(typ, holder), claims: shown, signer: holder },
     approval,

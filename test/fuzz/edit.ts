@@ -1,5 +1,6 @@
 import type { Did } from '../../src/did/did.js'
 import type { PublicKey } from '../../src/ed25519.js'
+import type { RevocationEvent } from '../../src/ports.js'
 import type { ReceivedRequest } from '../../src/presentation/request.js'
 import type { Shown } from '../../src/verifier/verifier.js'
 import { EVERYBODY, MALLORY } from './cast.js'
@@ -27,6 +28,9 @@ export interface Break {
   /** bytes or signatures are broken: nothing makes this harmless */
   readonly forged?: boolean
   readonly link?: { readonly index: number; readonly edit: Edit }
+  readonly identity?: { readonly index: number; readonly edit: Edit }
+  /** identity credentials, arranged otherwise */
+  readonly vouching?: (tokens: readonly string[]) => readonly string[]
   /** links below a changed one name it by its old digest */
   readonly orphans?: boolean
   readonly order?: (tokens: readonly string[]) => readonly string[]
@@ -49,11 +53,15 @@ export interface Break {
   readonly receiving?: (received: ReceivedRequest) => unknown
   /** a DID document with another key, without a key, or out of reach */
   readonly document?: { readonly did: Did; readonly key: PublicKey | null | 'gone' }
-  /** the link that a pushed event revokes */
-  readonly revoked?: number
+  /** what was pushed before it decides */
+  readonly event?: RevocationEvent
+  /** the one answer that is right, where it follows from what was broken */
+  readonly due?: string
   /** the same verifier has allowed the unbroken one before */
   readonly isWarm?: boolean
 }
+
+export const UNBROKEN: Break = { place: 'nothing', detail: 'nothing' }
 
 export type Breaker = (random: Random, scene: Scene, others: readonly Scene[]) => Break | null
 

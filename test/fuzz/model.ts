@@ -2,6 +2,7 @@ import { sha256 } from '../../src/encoding.js'
 import { ALICE, BOB, SELF } from './cast.js'
 import { type Authority, type Grant, allowing, authorityOf, names, narrows, spends } from './model-authority.js'
 import { statusOf, unset } from './model-lists.js'
+import { vouched } from './model-identities.js'
 import { Wrong, exactly, headerFits, isInt, isText, must, objectOf, same, times } from './must.js'
 import {
   type Actor,
@@ -89,6 +90,14 @@ function judge(outcome: Outcome, scene: Scene): void {
     purposes.every(one => one === purpose),
     'another mission',
   )
+  if (at(shown.claims, 'identity') !== undefined || scene.policy.identity !== 'none') {
+    for (const { claims, index, own } of vouched(outcome, scene)) {
+      const issuers = authorities.slice(0, index + 1).findLast(one => one.statusIssuers !== undefined)?.statusIssuers
+      const status = claims['credentialStatus']
+      if (status === undefined) continue
+      for (const entry of statusOf(status)) entries.push({ entry, issuers: [...(issuers ?? []), ...own] })
+    }
+  }
   for (const { entry, issuers } of entries) unset(outcome, entry, issuers)
   if (wanting.some(grant => grant.perCall === true)) approved(approval, outcome)
 }
@@ -112,11 +121,7 @@ function shownFits(
 ): void {
   headerFits(shown, inline ? 'vp+jwt' : 'agent-proof+jwt', inline ? 'vp' : null, true)
   const claims = objectOf(shown.claims, 'presentation')
-  exactly(
-    claims,
-    [...SHOWN, ...(inline ? ['type', 'verifiableCredential'] : ['leaf'])],
-    ['nonce', ...(inline ? ['identity'] : [])],
-  )
+  exactly(claims, [...SHOWN, ...(inline ? ['type', 'verifiableCredential'] : ['leaf'])], ['nonce', 'identity'])
   const due = good.claims as LooseObject
   for (const name of inline ? ['@context', 'aud', 'type'] : ['@context', 'aud'])
     must(same(claims[name], due[name]), name)
@@ -129,7 +134,6 @@ function shownFits(
   must(/^[A-Za-z0-9_-]{22,64}$/.test(textOf(jti)) && typeof jti === 'string', 'jti')
   if (nonce === null) must(claims['nonce'] === undefined || isText(claims['nonce']), 'nonce')
   else must(claims['nonce'] === nonce, 'nonce')
-  if (claims['identity'] !== undefined) must(same(claims['identity'], []), 'identity')
   const request = objectOf(claims['request'], 'request')
   exactly(request, ['htm', 'htu', 'action', 'resource', 'paramsDigest'], ['bodyDigest', 'purpose', 'provenance'])
   const { htm, htu, action, resource, paramsDigest, bodyDigest, provenance } = request

@@ -1,23 +1,12 @@
 import { s256 } from '../../src/encoding.js'
 import type { Snapshot } from '../../src/ports.js'
-import { envelope } from '../../src/presentation/presentation.js'
 import type { Shown } from '../../src/verifier/verifier.js'
 import { ENCODINGS } from './break-lists.js'
 import { AGE, LISTS, NOW, digestOfToken } from './cast.js'
 import type { Break, Edit } from './edit.js'
+import { enveloped } from './identities.js'
 import type { Outcome } from './model.js'
-import {
-  type Asked,
-  type Draft,
-  type Loose,
-  type LooseObject,
-  type Scene,
-  clone,
-  seal,
-  signed,
-  textOf,
-  write,
-} from './scene.js'
+import { type Asked, type Draft, type LooseObject, type Scene, clone, seal, signed, textOf, write } from './scene.js'
 
 /** The lists as they are when nobody touched them; the same objects, so that they are opened once. */
 export const STATUS_LISTS_UNTOUCHED: ReadonlyMap<string, Snapshot> = new Map(
@@ -78,6 +67,13 @@ export function prepare(scene: Scene, broken: Break): Prepared {
     const request = bare['request'] as LooseObject
     const { action, resource, params } = asked
     Object.assign(request, { action, resource, paramsDigest: s256(write(params)) })
+  }
+  if (broken.identity !== undefined || broken.vouching !== undefined) {
+    const { index: place, edit } = broken.identity ?? {}
+    const vouching = scene.identities.map((good, index) =>
+      index === place ? edited(good, edit).token : scene.identityTokens[index]!,
+    )
+    bare['identity'] = enveloped(broken.vouching?.(vouching) ?? vouching)
   }
   const full = { ...scene.shown, claims: withChain(bare, scene.inline, sent) }
   const shown = edited(full, broken.shown)
@@ -151,6 +147,6 @@ function renamed(good: Draft, above: string): Draft {
 /** The claims of what is shown, with its chain. */
 export function withChain(claims: LooseObject, inline: boolean, tokens: readonly string[]): LooseObject {
   return inline
-    ? { ...claims, verifiableCredential: tokens.map(token => envelope(token) as Loose) }
+    ? { ...claims, verifiableCredential: enveloped(tokens) }
     : { ...claims, leaf: digestOfToken(tokens.at(-1) ?? '') }
 }

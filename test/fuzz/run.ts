@@ -2,7 +2,7 @@ import { createVerifier } from '../../src/verifier/verifier.js'
 import type { Case, Trial } from './ask.js'
 import { breakOne } from './break.js'
 import { control } from './control.js'
-import type { Break } from './edit.js'
+import { type Break, UNBROKEN } from './edit.js'
 import { type Prepared, prepare } from './prepare.js'
 import { Random } from './random.js'
 import { type Scene } from './scene.js'
@@ -27,8 +27,6 @@ export interface Settings extends Partial<Trial> {
   /** told of every miss right after the decision */
   readonly onMiss?: () => void
 }
-
-const UNBROKEN: Break = { place: 'nothing', detail: 'nothing' }
 
 interface Epoch {
   readonly number: number

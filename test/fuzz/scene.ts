@@ -53,6 +53,9 @@ export interface Scene {
   readonly links: readonly Draft[]
   /** subjects and their keys, root first */
   readonly holders: readonly Actor[]
+  /** what vouches for subjects, in any order; read only where the policy asks */
+  readonly identities: readonly Draft[]
+  readonly identityTokens: readonly string[]
   readonly inline: boolean
   /** the presentation without its credentials, or the proof without its leaf */
   readonly shown: Draft

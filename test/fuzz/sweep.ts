@@ -10,10 +10,15 @@ interface Target {
   readonly broken: (edit: Edit) => Partial<Break>
 }
 
-function targets({ links, shown, approval, lists, inline, tokens }: Scene): Target[] {
+function targets({ links, identities, shown, approval, lists, inline, tokens }: Scene): Target[] {
   const whole = { ...shown, claims: withChain(shown.claims as LooseObject, inline, tokens) }
   return [
     ...links.map((good, index) => ({ name: 'link', good, broken: (edit: Edit) => ({ link: { index, edit } }) })),
+    ...identities.map((good, index) => ({
+      name: 'identity',
+      good,
+      broken: (edit: Edit) => ({ identity: { index, edit } }),
+    })),
     { name: 'shown', good: whole, broken: edit => ({ shown: edit }) },
     ...(approval === null ? [] : [{ name: 'approval', good: approval, broken: (edit: Edit) => ({ approval: edit }) }]),
     ...[...lists].map(([url, good]) => ({ name: 'list', good, broken: (edit: Edit) => ({ list: { url, edit } }) })),

@@ -28,12 +28,19 @@ export async function verdictOf(one: Case, trial: Trial, stall: number): Promise
   }
   const verdict = { answer, harmless: null, miss: null, slowest, spent }
   const missed = (expected: string, actual = answer): Verdict => ({ ...verdict, miss: { expected, actual } })
+  if (one.broken.isWarm === true) {
+    // what it knows already spares it work, and changes nothing
+    const cold = await ask({ ...one, broken: { ...one.broken, isWarm: false } }, trial)
+    if (cold.answer !== answer) return missed(`${cold.answer}, as from one that knows nothing`)
+  }
   if (defect !== null) return missed('a sound decision', `${answer}: ${defect}`)
   if (slowest > stall) return missed(`less than ${stall} ms`, `${answer} after ${slowest.toFixed(1)} ms`)
+  const { due = answer, place } = one.broken
+  if (answer !== due) return missed(due)
   if (answer !== 'allow') return verdict
   const reason = reasonToRefuse(one)
   if (reason !== null) return missed(`a refusal: ${reason}`)
-  const harmless = excuse(one.broken.place)
+  const harmless = excuse(place)
   return harmless === null ? missed('a refusal: it is on no list of harmless breaks') : { ...verdict, harmless }
 }
 
@@ -66,8 +73,8 @@ function exceeds(scene: Scene, times: number): boolean {
 
 /** True if the break left everything as it was: there is nothing to find then. */
 export function isUnchanged({ scene, broken, good, bad }: Omit<Case, 'others'>): boolean {
-  const { again, heir, now = NOW, age = AGE, showing, receiving, document, revoked, place } = broken
-  if ([again, heir, showing, receiving, document, revoked].some(one => one !== undefined)) return false
+  const { again, heir, now = NOW, age = AGE, showing, receiving, document, event, place } = broken
+  if ([again, heir, showing, receiving, document, event].some(one => one !== undefined)) return false
   if (now !== NOW || age !== AGE || place === 'asked strange') return false
   return (
     isSame(good.shown, bad.shown) &&

@@ -3,7 +3,7 @@ import { type Did, didOf, methodOf } from '../../src/did/did.js'
 import { fromDidKey } from '../../src/did/key.js'
 import type { PublicKey } from '../../src/ed25519.js'
 import { ProcuraError } from '../../src/errors.js'
-import type { Keys } from '../../src/ports.js'
+import type { Keys, Ledger } from '../../src/ports.js'
 import type { VerifierPorts } from '../../src/verifier/verifier.js'
 import { AGE, EVERYBODY, LISTS, NOW, VERSION, digestOfToken } from './cast.js'
 import type { Break } from './edit.js'
@@ -33,52 +33,60 @@ function keysOf(document: Break['document']): Keys {
   }
 }
 
-/** Everything outside the verifier. All state is fresh; `audit` takes the records. */
+/** What is around a verifier, and may change under it. */
+export interface World {
+  broken: Break
+  prepared: Prepared
+  ledger: Ledger
+}
+
+/** Nothing was used and nothing spent. */
+export const freshLedger = (): Ledger => memoryLedger({ now: () => -Infinity }, { budgets: true })
+
+/** Everything outside the verifier, as it is at the moment. All state is fresh; `audit` takes the records. */
 export async function portsOf(
   scene: Scene,
-  broken: Break,
-  { snapshots, tokens }: Prepared,
+  world: World,
   others: readonly Scene[],
   audit: object[],
 ): Promise<VerifierPorts> {
-  const now = broken.now ?? NOW
-  const clock = { now: () => now }
   const listVersions = memoryVersions()
   for (const [url, { signer }] of LISTS) await listVersions.raise(signer.did, url, VERSION)
-  const revocations = memoryRevocations()
-  const taken = broken.revoked === undefined ? undefined : tokens[broken.revoked]
-  const [root] = scene.links
-  if (taken !== undefined && root !== undefined) {
-    await revocations.learn({ target: digestOfToken(taken), signer: root.signer.did })
-  }
   // kept are the broken chain, the unbroken one and those of others; of two by one name the broken one counts
   const foreign = others.filter(({ holders }) => holders.at(-1) !== scene.holders.at(-1)).map(one => one.tokens)
-  const kept = [tokens, scene.tokens, ...foreign]
+  const keys = (): Keys => keysOf(world.broken.document)
   return {
-    clock,
+    clock: { now: () => world.broken.now ?? NOW },
     ids: { uuid: () => '0192f5c2-0000-4000-8000-000000000000', token: () => 'A'.repeat(22) },
-    keys: keysOf(broken.document),
+    keys: { all: (...asked) => keys().all(...asked), find: (...asked) => keys().find(...asked) },
     statusLists: {
       read: url => {
-        const snapshot = snapshots.get(url)
+        const snapshot = world.prepared.snapshots.get(url)
         return snapshot === undefined
           ? Promise.reject(new ProcuraError('STATUS_UNAVAILABLE', { list: url, why: 'no such host' }))
-          : Promise.resolve({ snapshot, age: broken.age ?? AGE })
+          : Promise.resolve({ snapshot, age: world.broken.age ?? AGE })
       },
     },
     listVersions,
-    revocations,
+    revocations: memoryRevocations(),
     chains: {
       keep: () => Promise.resolve(),
-      find: (...names) =>
-        Promise.resolve(kept.find(chain => digestOfToken(chain.at(-1) ?? '') === names.at(-1)) ?? null),
+      find: (...names) => {
+        const kept = [world.prepared.tokens, scene.tokens, ...foreign]
+        return Promise.resolve(kept.find(chain => digestOfToken(chain.at(-1) ?? '') === names.at(-1)) ?? null)
+      },
     },
     nonces: {
       issue: () => Promise.resolve(''),
       consume: (...names) => Promise.resolve(names.at(-1) === scene.nonce),
       isOpen: (...names) => Promise.resolve(names.at(-1) === scene.nonce),
     },
-    ledger: memoryLedger({ now: () => -Infinity }, { budgets: true }),
+    ledger: {
+      settle: settlement => world.ledger.settle(settlement),
+      probe: settlement => world.ledger.probe(settlement),
+      held: (...names) => world.ledger.held(...names),
+      close: (...names) => world.ledger.close(...names),
+    },
     audit: { record: entry => Promise.resolve(void audit.push(entry)) },
   }
 }

@@ -28,7 +28,7 @@ let effect: (decisionId: string, verifier: Verifier) => Promise<unknown>
 
 /** A resource server that reserves, and has `effect` commit or release. */
 async function serve(verifier: Verifier): Promise<void> {
-  const api = Fastify({ maxParamLength: 200, http: { maxHeaderSize: 65_536 } })
+  const api = Fastify({ routerOptions: { maxParamLength: 200 }, http: { maxHeaderSize: 65_536 } })
   const options = { action: 'write', params: () => ({}), reserve: true }
   api.post('/rooms/:id', requireAuthority(verifier, options), request =>
     effect(request.authority?.decisionId ?? '', verifier),

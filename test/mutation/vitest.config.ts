@@ -36,7 +36,7 @@ export default defineConfig({
   test: {
     root: new URL('../..', import.meta.url).pathname,
     include: [`test/${folder}/*.test.ts`, 'test/e2e/attacks.test.ts', 'test/vectors.test.ts'],
-    exclude: ['test/status/allocation.test.ts'],
+    exclude: ['test/status/allocation.test.ts', 'test/verifier/commit-transaction.test.ts'],
     setupFiles: ['test/mutation/same-examples.ts'],
     reporters: ['default', new SuiteFailures()],
     sequence: { sequencer: QuickFirst },

@@ -30,7 +30,7 @@ const approval = () => ({ audience: SELF, leaf: chain[1].digest, action, resourc
 describe('a refusal names', () => {
   test.each<[string, () => unknown, string, object]>([
     ['the presentation that is too large', () => readPresentation('a'.repeat(49_153), 5), 'INPUT_TOO_LARGE', { what: 'presentation', size: 49_153, max: 49_152 }],
-    ['the reference that is too large', () => readReference('a'.repeat(12_289), 5), 'INPUT_TOO_LARGE', { what: 'proof', size: 12_289, max: 12_288 }],
+    ['the reference that is too large', () => readReference('a'.repeat(49_153), 5), 'INPUT_TOO_LARGE', { what: 'proof', size: 49_153, max: 49_152 }],
     ['the proof that is too large', () => readProof('a'.repeat(4097)), 'INPUT_TOO_LARGE', { what: 'proof', size: 4097, max: 4096 }],
     ['the approval that is too large', () => readApproval('a'.repeat(4097)), 'INPUT_TOO_LARGE', { what: 'approval', size: 4097, max: 4096 }],
     ['the links that are too many', () => readTokens(['a', 'b'], 1), 'CHAIN_TOO_LONG', { length: 2, max: 1 }],
