@@ -43,7 +43,7 @@ export function createVerdicts({ entries, characters }: typeof CAPACITY = CAPACI
   const leavesOf = new Map<string, Set<Digest>>()
   const names = ({ chain }: Verdict): readonly string[] => chain.flatMap(({ digest, subject }) => [digest, subject])
   const cache = new LRUCache<Digest, Verdict>({
-    max: entries,
+    // counting entries by size alone spares the room that `max` would set aside for all of them at once
     maxSize: characters,
     dispose(verdict, leaf) {
       for (const name of names(verdict)) {
@@ -67,7 +67,8 @@ export function createVerdicts({ entries, characters }: typeof CAPACITY = CAPACI
   function keep(chain: Chain, sealed: readonly Sealed[], rootKey: PublicKey, at: UnixSeconds): void {
     const leaf = leafDigest(sealed)
     const verdict = { chain, signatures: sealed.map(signatureOf), rootKey: rootKey.x, at }
-    cache.set(leaf, verdict, { size: sealed.reduce((sum, { token }) => sum + token.length, 0) })
+    const length = sealed.reduce((sum, { token }) => sum + token.length, 0)
+    cache.set(leaf, verdict, { size: Math.max(length, Math.ceil(characters / entries)) })
     if (!cache.has(leaf)) return
     for (const name of names(verdict)) leavesOf.set(name, (leavesOf.get(name) ?? new Set()).add(leaf))
   }

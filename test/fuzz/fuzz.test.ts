@@ -5,21 +5,22 @@ import type { Scene } from './scene.js'
 import { waysToBreak } from './sweep.js'
 import { tell } from './tally.js'
 
-test('20 000 requests with one thing broken', { timeout: 600_000 }, async () => {
-  const report = await fuzz({ seed: 1, cases: 20_000 })
+/** At random; with what is swept below, more than 20 000 in each run. */
+test('15 500 requests with one thing broken', { timeout: 600_000 }, async () => {
+  const report = await fuzz({ seed: 1, cases: 15_500 })
   if (report.misses.length > 0) console.log(tell(report))
   expect(report.misses).toEqual([])
-  expect(report.controls).toBe(1000)
+  expect(report.controls).toBe(775)
   // what a generator no longer reaches, it no longer tests
-  expect(Object.keys(report.codes).length, tell(report)).toBeGreaterThan(96)
-  for (const [code, least] of Object.entries({ IDENTITY_REQUIRED: 20, IDENTITY_INVALID: 500, AGENT_KILLED: 80 })) {
+  expect(Object.keys(report.codes).length, tell(report)).toBeGreaterThan(94)
+  for (const [code, least] of Object.entries({ IDENTITY_REQUIRED: 15, IDENTITY_INVALID: 350, AGENT_KILLED: 60 })) {
     expect(report.codes[code], code).toBeGreaterThan(least)
   }
   for (const [form, least] of Object.entries({
-    inline: 9000,
-    'by reference': 4000,
-    'inline, warm': 900,
-    'by reference, warm': 400,
+    inline: 7000,
+    'by reference': 3000,
+    'inline, warm': 700,
+    'by reference, warm': 300,
   })) {
     expect(report.forms[form], form).toBeGreaterThan(least)
   }
@@ -41,6 +42,6 @@ describe('every signature byte and every member of a request', () => {
     if (report.misses.length > 0) console.log(tell(report))
     expect(report.misses).toEqual([])
     expect(report.cases).toBe(ways.length)
-    expect(report.cases).toBeGreaterThan(1000)
+    expect(report.cases).toBeGreaterThan(2300)
   })
 })

@@ -126,7 +126,7 @@ describe('what is forgotten', () => {
 
 describe('bounds', () => {
   test('entries: those used longest ago go', async () => {
-    const verdicts = createVerdicts({ entries: 3, characters: 1e6 })
+    const verdicts = createVerdicts({ entries: 3, characters: 3e6 })
     const chains = await Promise.all(Array.from({ length: 5 }, () => goodChain()))
     for (const chain of chains) await open(verdicts, chain)
     expect(verdicts.size).toBe(3)
