@@ -6,6 +6,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // one fewer than there are cores would be one of two
+    maxWorkers: '100%',
     reporters:
       process.env['CI'] === 'true' ? ['default', ['json', { outputFile: 'data/var/test-report.json' }]] : ['default'],
   },

@@ -1,5 +1,6 @@
 import { open, mkdir, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { ProcuraError } from '../../errors.js'
 import type { Audit } from '../../ports.js'
 
@@ -45,12 +46,20 @@ export async function fileAudit(path: string): Promise<FileAudit> {
   }
 }
 
-/** True if the last line has no end yet. */
+/** True if the last line has no end, and gets none: who is still writing it is given a moment. */
 async function endsTorn(file: FileHandle): Promise<boolean> {
+  for (const wait of [1, 5, 20, 0]) {
+    if (await endsWhole(file)) return false
+    await setTimeout(wait)
+  }
+  return true
+}
+
+async function endsWhole(file: FileHandle): Promise<boolean> {
   const { size } = await file.stat()
-  if (size === 0) return false
+  if (size === 0) return true
   const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1)
-  return buffer[0] !== NEWLINE
+  return buffer[0] === NEWLINE
 }
 
 async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {
