@@ -20,6 +20,6 @@ export {
   type Verifier,
   type VerifierPorts,
 } from './verifier/verifier.js'
-export { createIssuer, type GrantRequest, type Issuer, type IssuerPorts, type Revoked } from './issuer.js'
+export { createIssuer, type GrantRequest, type Issuer, type IssuerPorts, type Revoked } from './issuer/issuer.js'
 export { createWallet, type Agent, type Delegation, type Held, type Wallet, type WalletPorts } from './wallet/wallet.js'
 export type * from './ports.js'

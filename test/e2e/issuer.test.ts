@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openStore, type Store } from '../../src/adapters/store/store.js'
 import { systemIds } from '../../src/adapters/system.js'
-import { createIssuer, type IssuerPorts } from '../../src/issuer.js'
+import { createIssuer, type IssuerPorts } from '../../src/issuer/issuer.js'
 import { bitAt, decodeList } from '../../src/status/bitstring.js'
 import { alice, booker, mint, NOW, owner, planner, SELF, type Minted } from '../mint.js'
 
