@@ -270,41 +270,22 @@ export interface StatusRows {
   publish(list: string, token: string, version: number, signedAt: UnixSeconds, revoked: number): Promise<boolean>
 }
 
-/** What was done to a credential or an agent, as those who follow the feed are told: names and places, never content. */
-export interface Announcement {
-  readonly type: 'revoked' | 'suspended' | 'resumed' | 'killed'
-  /** digest of the credential; of a killed agent its DID */
-  readonly target: Digest | Did
-  /** the bit that shows it; `null` if none does */
-  readonly status: StatusPlace | null
-  /** the first version of that list that shows it; `null` if it is not published yet */
-  readonly version: number | null
+/** A key as a DID document lists it. */
+export interface HostedKey {
+  readonly kid: DidUrl
+  readonly key: PublicKey
+  /** at least one */
+  readonly relationships: readonly Relationship[]
 }
 
-/** An announcement in its place. */
-export interface Announced extends Announcement {
-  /** from 1, without gaps, in the order in which the transactions committed */
-  readonly seq: number
-  readonly at: UnixSeconds
-}
-
-/** Announcements on their way out. */
-export interface Outbox {
-  /**
-   * Adds them in this order, at the end. Called inside the transaction of what it announces: both take effect, or neither.
-   * From here to its end that transaction has the sequence to itself, so call it last.
-   *
-   * @throws STORAGE_UNAVAILABLE
-   */
-  append(all: readonly Announcement[], at: UnixSeconds): Promise<void>
-  /** Those after `seq` that are kept, lowest first. @throws STORAGE_UNAVAILABLE */
-  since(seq: number, limit: number): Promise<readonly Announced[]>
-  /**
-   * The lowest number that is kept and the highest that was given out; `last` is `first` − 1 if none is kept.
-   *
-   * @throws STORAGE_UNAVAILABLE
-   */
-  span(): Promise<{ readonly first: number; readonly last: number }>
+/** The keys of did:web names whose documents are served here. Every method throws STORAGE_UNAVAILABLE. */
+export interface HostedDids {
+  /** From now on the document lists exactly these keys. */
+  publish(did: Did, keys: readonly HostedKey[]): Promise<void>
+  /** From now on there is no document. True if there was one. */
+  withdraw(did: Did): Promise<boolean>
+  /** The keys, by `kid`; `null` if the DID is not hosted here. */
+  find(did: Did): Promise<readonly HostedKey[] | null>
 }
 
 /** Makes and keeps DIDs and keys. No key ever leaves it: it signs. */

@@ -136,16 +136,21 @@ function unusable(did: Did, why: string): ProcuraError {
 }
 
 /**
- * Writes the document to host for a DID: each key as a JsonWebKey, under both relationships.
+ * Writes the document to host for a DID: each key as a JsonWebKey, under both relationships unless it names its own.
  *
  * @param keys - key ids of this DID, each once; the new and the retiring ones while keys rotate
  * @see https://www.w3.org/TR/vc-jose-cose/#using-controlled-identifier-documents
  */
 export function toDidDocument(
   did: Did,
-  keys: readonly { readonly kid: DidUrl; readonly key: PublicKey }[],
+  keys: readonly {
+    readonly kid: DidUrl
+    readonly key: PublicKey
+    readonly relationships?: readonly Relationship[]
+  }[],
 ): { readonly id: Did } & JsonObject {
-  const kids = keys.map(({ kid }) => kid)
+  const listed = (relationship: Relationship): readonly DidUrl[] =>
+    keys.filter(({ relationships = RELATIONSHIPS }) => relationships.includes(relationship)).map(({ kid }) => kid)
   return {
     '@context': ['https://www.w3.org/ns/did/v1', 'https://w3id.org/security/jwk/v1'],
     id: did,
@@ -155,7 +160,7 @@ export function toDidDocument(
       controller: did,
       publicKeyJwk: { ...toJwk(key) },
     })),
-    authentication: kids,
-    assertionMethod: kids,
+    authentication: listed('authentication'),
+    assertionMethod: listed('assertionMethod'),
   }
 }

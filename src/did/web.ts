@@ -1,11 +1,13 @@
 import { ProcuraError } from '../errors.js'
-import { isDid, type Did } from './did.js'
+import { isDid, MAX_DID, type Did } from './did.js'
 
 const PREFIX = 'did:web:'
 const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?'
 const AUTHORITY = new RegExp(`^((?:${LABEL}\\.)*${LABEL})(?:%3A([1-9][0-9]{0,4}))?$`)
 const SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/
 const MAX_HOST = 253
+const WELL_KNOWN = '.well-known'
+const DOCUMENT = /^(https:\/\/[^/]+(?:\/.+)?)\/did\.json$/
 
 /**
  * The https URL of a did:web's document.
@@ -26,9 +28,12 @@ export function didWebUrl(did: Did): string {
   const [, host, port] = AUTHORITY.exec(authority) ?? []
   if (host === undefined || host.length > MAX_HOST) throw malformed(did, 'its host is not a lower-case host name')
   if (port !== undefined && (Number(port) > 65535 || port === '443')) throw malformed(did, 'its port is not canonical')
-  if (!segments.every(segment => SEGMENT.test(segment))) throw malformed(did, 'its path is not canonical')
+  // `did:web:host:.well-known` would be a second name for the place of `did:web:host`
+  if (!segments.every(segment => SEGMENT.test(segment)) || segments.join('/') === WELL_KNOWN) {
+    throw malformed(did, 'its path is not canonical')
+  }
   const origin = `https://${host}${port === undefined ? '' : `:${port}`}`
-  return `${[origin, ...(segments.length > 0 ? segments : ['.well-known'])].join('/')}/did.json`
+  return `${[origin, ...(segments.length > 0 ? segments : [WELL_KNOWN])].join('/')}/did.json`
 }
 
 /**
@@ -39,12 +44,20 @@ export function didWebUrl(did: Did): string {
  * @see https://w3c-ccg.github.io/did-method-web/#create-register
  */
 export function didWebOf(url: string): Did<'web'> {
-  const [authority = '', ...segments] = url.slice('https://'.length).split('/')
-  const did: Did<'web'> = `${PREFIX}${[authority.replace(':', '%3A'), ...segments].join(':')}`
-  if (!isDid(did) || urlOrNull(did) !== `${url}${segments.length > 0 ? '' : '/.well-known'}/did.json`) {
-    throw new ProcuraError('CONFIG_INVALID', { at: url, why: 'no did:web names this place' })
-  }
+  const isOrigin = !url.slice('https://'.length).includes('/')
+  const did = didWebAt(`${url}${isOrigin ? '/.well-known' : ''}/did.json`)
+  if (did === null) throw new ProcuraError('CONFIG_INVALID', { at: url, why: 'no did:web names this place' })
   return did
+}
+
+/** The did:web whose document stands at this https URL; `null` if it is no canonical place of one. */
+export function didWebAt(url: string): Did<'web'> | null {
+  const place = url.length <= 2 * MAX_DID ? DOCUMENT.exec(url)?.[1] : undefined
+  if (place === undefined) return null
+  const [authority = '', ...segments] = place.slice('https://'.length).split('/')
+  const path = segments.join('/') === WELL_KNOWN ? [] : segments
+  const did: Did<'web'> = `${PREFIX}${[authority.replace(':', '%3A'), ...path].join(':')}`
+  return isDid(did) && urlOrNull(did) === url ? did : null
 }
 
 function urlOrNull(did: Did): string | null {

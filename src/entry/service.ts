@@ -7,6 +7,7 @@ import { systemClock, systemIds } from '../adapters/system.js'
 import { readAgentFile, type AgentFile } from '../adapters/veramo/agent-file.js'
 import { isDid, type Did } from '../did/did.js'
 import { toDidDocument } from '../did/document.js'
+import { createHosting, type Hosting } from '../did/hosting.js'
 import { didWebOf } from '../did/web.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import type { JsonObject } from '../json.js'
@@ -36,6 +37,8 @@ export interface Service {
   readonly did: Did
   /** DID of the operator, the first admin */
   readonly operator: Did
+  /** documents of long-lived agents under paths of the origin */
+  readonly hosting: Hosting
   /** where it listens, as `http://host:port` */
   readonly address: string
   readonly app: FastifyInstance
@@ -77,7 +80,15 @@ async function start(
 ): Promise<Omit<Service, 'config' | 'close'>> {
   const did = didWebOf(config.origin)
   let document: JsonObject | null = null
-  const network = openNetwork(config.connect, asked => (asked === did ? document : null))
+  let hosting: Hosting | null = null
+  const network = openNetwork(config.connect, async asked => {
+    if (asked === did) return document
+    if (!asked.startsWith(`${did}:`)) return null
+    const hosted = await hosting?.document(asked)
+    if (hosted !== undefined && hosted !== null) return hosted
+    // nobody asks himself over the network
+    throw new ProcuraError('DID_RESOLUTION', { did: asked, why: 'it is not hosted here' })
+  })
   opened.push(() => network.close())
   const audit = await fileAudit(config.audit)
   opened.push(() => audit.close())
@@ -85,6 +96,7 @@ async function start(
   const { store, vault } = await openHome({ file, storage, keyFile, environment, network })
   opened.push(() => store.close())
 
+  hosting = createHosting(did, store.hostedDids)
   const signer = (await vault.signer(did)) ?? (await vault.createWebDid(did, 'issuer'))
   document = toDidDocument(did, [{ kid: signer.kid, key: signer.publicKey }])
   const shared = {
@@ -105,9 +117,18 @@ async function start(
   )
   const operator = await openOperator(config, store)
   const admins = new Set([operator, ...config.admins])
-  const app = createServer({ ...shared, origin: config.origin, issuer, document, resourceServers, admins, onDefect })
+  const app = createServer({
+    ...shared,
+    origin: config.origin,
+    issuer,
+    document,
+    hosting,
+    resourceServers,
+    admins,
+    onDefect,
+  })
   opened.push(() => app.close())
-  return { did, operator, app, address: await listen(app, config.listen) }
+  return { did, operator, hosting, app, address: await listen(app, config.listen) }
 }
 
 /**

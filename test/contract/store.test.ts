@@ -6,7 +6,7 @@ import { CredentialTable } from '../../src/adapters/store/entities.js'
 import { MIGRATIONS } from '../../src/adapters/store/migrations.js'
 import { openStore } from '../../src/adapters/store/store.js'
 import { type Backend, NOW, alice, credentialOf, temporaryFiles, together } from './store-fixtures.js'
-import { outboxContract } from './outbox-port.js'
+import { hostedContract } from './hosted-port.js'
 import { portsContract } from './store-ports.js'
 import { compileSources, runChild } from './store-process.js'
 import { transactionsContract } from './store-transactions.js'
@@ -20,7 +20,7 @@ const sqlite: Backend = {
   open: openStore,
 }
 portsContract(sqlite)
-outboxContract(sqlite)
+hostedContract(sqlite)
 transactionsContract(sqlite)
 
 describe('SQLite: the file', () => {
@@ -50,7 +50,7 @@ describe('SQLite: the file', () => {
     const store = await openStore(await sqlite.place())
     const { dataSource } = store
     const drift = (await dataSource.driver.createSchemaBuilder().log()).upQueries.map(({ query }) => query)
-    expect(drift.filter(query => /stored_credential|status_|installation|outbox/.test(query))).toStrictEqual([])
+    expect(drift.filter(query => /stored_credential|status_|installation|hosted_/.test(query))).toStrictEqual([])
     for (let n = 0; n < MIGRATIONS.length; n += 1) await dataSource.undoLastMigration()
     const tables = await dataSource.query<{ name: string }[]>(`SELECT name FROM sqlite_master WHERE type = 'table'`)
     expect(tables.map(({ name }) => name)).not.toContain('status_list')

@@ -91,3 +91,53 @@ describe('copies', () => {
     expect(host.requests).toHaveLength(3)
   })
 })
+
+describe('bounds', () => {
+  test('a copy is never used past its age, whatever its host does then', async () => {
+    const { host, clock, keys, serve } = await alicesHost()
+    await find(keys)
+    clock.seconds += 300
+    host.answer((_, response) => response.writeHead(503).end())
+    for (let n = 0; n < 3; n += 1) expect(await codeOf(() => find(keys))).toBe('DID_RESOLUTION')
+    clock.seconds -= 299
+    // the copy is gone for good: a clock that is set back does not bring it back
+    expect(await codeOf(() => find(keys))).toBe('DID_RESOLUTION')
+    expect(host.requests).toHaveLength(5)
+    serve(documentOf(ALICE, OTHER))
+    expect(await find(keys)).toBe(OTHER.x)
+  })
+
+  test('age counts from the question: an answer that took its time is old', async () => {
+    const { host, clock, keys } = await alicesHost()
+    host.answer((_, response) => {
+      clock.seconds += 200
+      response.end(documentOf(ALICE))
+    })
+    await find(keys)
+    clock.seconds += 99
+    await find(keys)
+    expect(host.requests).toHaveLength(1)
+    clock.seconds += 1
+    await find(keys)
+    expect(host.requests).toHaveLength(2)
+  })
+
+  test('bytes are bounded, and a document over the bound is read each time', async () => {
+    const size = documentOf(ALICE).length
+    const { host, keys } = await alicesHost({ maxBytes: 3 * size })
+    const names = ['a', 'b', 'c', 'd'].map(path => `${ALICE}:${path}` as const)
+    host.answer(({ url = '' }, response) => {
+      const did = names.find(name => url === `/${name.at(-1)!}/did.json`) ?? ALICE
+      response.end(did === ALICE ? documentOf(ALICE).padEnd(4 * size) : documentOf(did))
+    })
+    for (const did of names) await keys.all(did, 'authentication')
+    expect(host.requests).toHaveLength(4)
+    await keys.all(names[3]!, 'authentication')
+    expect(host.requests).toHaveLength(4)
+    await keys.all(names[0]!, 'authentication')
+    expect(host.requests).toHaveLength(5)
+    await find(keys)
+    await find(keys)
+    expect(host.requests).toHaveLength(7)
+  })
+})

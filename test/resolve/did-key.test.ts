@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { createFetch } from '../../src/adapters/resolve/fetch.js'
 import { createKeys } from '../../src/adapters/resolve/keys.js'
 import type { Did, DidUrl } from '../../src/did/did.js'
+import { party } from '../mint.js'
 import { testClock, watchAttempts } from './host.js'
 
 interface Vector {
@@ -63,4 +64,16 @@ test('what is no Ed25519 did:key is invalidDid for agents, and quickly', async (
     expect((await resolver.resolve(did)).didResolutionMetadata.error).toBe('invalidDid')
   }
   expect(performance.now() - started).toBeLessThan(1000)
+})
+
+test('what decisions compute is what key-did-resolver reads, for any key', async () => {
+  const resolver = new Resolver({ ...KEYS.methods })
+  for (let n = 0; n < 50; n += 1) {
+    const { did, kid, publicKey } = party(`agent ${n}`)
+    const { didDocument } = await resolver.resolve(did)
+    const [method] = didDocument?.verificationMethod ?? []
+    expect(method?.id).toBe(kid)
+    expect(Buffer.from(base58btc.decode(`z${method!.publicKeyBase58!}`)).toString('base64url')).toBe(publicKey.x)
+    expect((await KEYS.find(kid, 'assertionMethod'))?.x).toBe(publicKey.x)
+  }
 })

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { AuthorityDraft } from '../../authority/authority.js'
 import { methodOf, type Did } from '../../did/did.js'
+import type { Hosting } from '../../did/hosting.js'
 import { fromDidKey } from '../../did/key.js'
 import { parsePublicKey, type PublicKey } from '../../ed25519.js'
 import { isProcuraError, ProcuraError } from '../../errors.js'
@@ -19,6 +20,8 @@ export interface ServerParts extends ProofPorts {
   readonly issuer: Issuer
   /** the issuer's DID document */
   readonly document: JsonObject
+  /** documents of agents under paths of the origin */
+  readonly hosting: Pick<Hosting, 'documentAt'>
   readonly resourceServers: readonly ResourceServer[]
   readonly admins: ReadonlySet<Did>
   /** told of every answer of 500 */
@@ -28,6 +31,8 @@ export interface ServerParts extends ProofPorts {
 const BODY_LIMIT = 256 * 1024
 /** Status lists may be kept this long by caches in between (profile §8.1). */
 const LIST_CACHE = 'public, max-age=5, must-revalidate'
+/** DID documents; together with a resolver's own 300 s this bounds how long a key that was taken away still counts. */
+const DOCUMENT_CACHE = 'public, max-age=60, must-revalidate'
 
 /** The HTTP service (service.md §3): every refusal is a problem document with a stable code. */
 export function createServer(parts: ServerParts): FastifyInstance {
@@ -68,16 +73,18 @@ export function createServer(parts: ServerParts): FastifyInstance {
   )
 
   app.get('/healthz', () => ({ status: 'ok' }))
-  app.get('/.well-known/did.json', (_, reply) =>
-    reply.type('application/did+json').send(JSON.stringify(parts.document)),
-  )
+  app.get('/.well-known/did.json', (request, reply) => sendDocument(request, reply, parts.document))
+  app.get('/*', async (request, reply) => {
+    // the path as it came: a decoded one would give an agent's document many names
+    const document = await parts.hosting.documentAt(request.raw.url ?? '')
+    if (document !== null) return sendDocument(request, reply, document)
+    reply.callNotFound()
+    return reply
+  })
 
   app.get<{ Params: { list: string } }>('/v1/status/:list', async (request, reply) => {
     const { token } = await issuer.list(request.params.list)
-    const etag = `"${createHash('sha256').update(token).digest('base64url')}"`
-    void reply.header('etag', etag).header('cache-control', LIST_CACHE)
-    if (request.headers['if-none-match'] === etag) return reply.code(304).send()
-    return reply.type('application/vc+jwt').send(token)
+    return sendCacheable(request, reply.type('application/vc+jwt').header('cache-control', LIST_CACHE), token)
   })
 
   app.post('/v1/verify', async request => {
@@ -131,6 +138,18 @@ export function createServer(parts: ServerParts): FastifyInstance {
     return issuer.revoke('chain' in body ? body.chain : body.credential, by, parts.admins.has(by))
   })
   return app
+}
+
+function sendDocument(request: FastifyRequest, reply: FastifyReply, document: JsonObject): FastifyReply {
+  void reply.type('application/did+json').header('cache-control', DOCUMENT_CACHE)
+  return sendCacheable(request, reply, JSON.stringify(document))
+}
+
+/** Answers with a strong ETag; 304 to who has it. */
+function sendCacheable(request: FastifyRequest, reply: FastifyReply, body: string): FastifyReply {
+  const etag = `"${createHash('sha256').update(body).digest('base64url')}"`
+  void reply.header('etag', etag)
+  return request.headers['if-none-match'] === etag ? reply.code(304).send() : reply.send(body)
 }
 
 /** Faults that Fastify found are malformed requests; the rest is ours, or a defect. */

@@ -19,6 +19,12 @@ export interface Resolved {
   readonly document: DidDocument
 }
 
+/** How much is kept: documents, and their bytes together. */
+export interface Bounds {
+  readonly max: number
+  readonly maxBytes: number
+}
+
 /** The documents of did:web names. */
 export interface Documents {
   /** @throws DID_FORBIDDEN_HOST, DID_RESOLUTION */
@@ -34,15 +40,20 @@ const ACCEPT = 'application/did+json, application/did+ld+json;q=0.9, application
 
 /**
  * Documents from their hosts, kept for {@link MAX_DOCUMENT_AGE} and not a second longer, whatever the host does then.
- * Failures are not kept. Concurrent reads of a DID share one request.
- *
- * @param max - documents kept
+ * Age counts from the question, because an answer may have been under way for long. Failures are not kept. Concurrent
+ * reads of a DID share one request.
  */
-export function createDocuments(fetch: GuardedFetch, watch: Watch, max: number, hosted?: Hosted): Documents {
-  const kept = new LRUCache<string, { readonly resolved: Resolved; readonly answered: Moment }>({ max })
+export function createDocuments(
+  fetch: GuardedFetch,
+  watch: Watch,
+  { max, maxBytes }: Bounds,
+  hosted?: Hosted,
+): Documents {
+  const kept = new LRUCache<string, { readonly resolved: Resolved; readonly asked: Moment }>({ max, maxSize: maxBytes })
   const flights = createFlights(async (did, isForgotten) => {
-    const resolved = await fetchDocument(did as Did, fetch)
-    if (!isForgotten()) kept.set(did, { resolved, answered: watch.mark() })
+    const asked = watch.mark()
+    const { size, ...resolved } = await fetchDocument(did as Did, fetch)
+    if (!isForgotten()) kept.set(did, { resolved, asked }, { size })
     return resolved
   })
   return {
@@ -50,7 +61,8 @@ export function createDocuments(fetch: GuardedFetch, watch: Watch, max: number, 
       const own = await hosted?.(did)
       if (own !== undefined && own !== null) return { json: own, document: readDidDocument(did, own) }
       const copy = kept.get(did)
-      if (copy !== undefined && watch.age(copy.answered) < MAX_DOCUMENT_AGE) return copy.resolved
+      if (copy !== undefined && watch.age(copy.asked) < MAX_DOCUMENT_AGE) return copy.resolved
+      kept.delete(did)
       return flights.join(did, false)
     },
     evict(did) {
@@ -60,7 +72,7 @@ export function createDocuments(fetch: GuardedFetch, watch: Watch, max: number, 
   }
 }
 
-async function fetchDocument(did: Did, fetch: GuardedFetch): Promise<Resolved> {
+async function fetchDocument(did: Did, fetch: GuardedFetch): Promise<Resolved & { readonly size: number }> {
   const reply = await fetch.get(didWebUrl(did), { maxBytes: MAX_DOCUMENT_BYTES, accept: ACCEPT })
   switch (reply.kind) {
     case 'forbidden':
@@ -71,7 +83,8 @@ async function fetchDocument(did: Did, fetch: GuardedFetch): Promise<Resolved> {
       throw new ProcuraError('DID_RESOLUTION', { did, why: 'status 304' })
     case 'content': {
       const json = readJson(did, reply.body)
-      return { json, document: readDidDocument(did, json) }
+      // LRUCache counts from 1
+      return { json, document: readDidDocument(did, json), size: Math.max(1, reply.body.length) }
     }
   }
 }

@@ -1,6 +1,6 @@
 import { type MigrationInterface, type QueryRunner, Table, type TableColumnOptions } from 'typeorm'
 import { CreateHoldsAndEvents1793000000003 } from './hold-migration.js'
-import { CreateOutbox1793000000006 } from './outbox-migration.js'
+import { CreateHostedKeys1793000000021 } from './hosted-migration.js'
 import { CreateVerifierState1793000000002 } from './state-migration.js'
 
 const text = (name: string): TableColumnOptions => ({ name, type: 'text' })
@@ -89,5 +89,5 @@ export const MIGRATIONS = [
   CreateProcuraTables1793000000001,
   CreateVerifierState1793000000002,
   CreateHoldsAndEvents1793000000003,
-  CreateOutbox1793000000006,
+  CreateHostedKeys1793000000021,
 ]

@@ -5,7 +5,7 @@ import sqlite3 from 'sqlite3'
 import type { DataSource, QueryRunner } from 'typeorm'
 import type { SqliteDriver } from 'typeorm/driver/sqlite/SqliteDriver.js'
 import { ENTITIES } from './entities.js'
-import { OUTBOX_ENTITIES } from './outbox-entities.js'
+import { HostedKeyTable } from './hosted-entities.js'
 import { STATE_ENTITIES } from './state-entities.js'
 import { asOpeningError, asStorageError } from './failure.js'
 import { JoiningDataSource } from './joining.js'
@@ -31,7 +31,7 @@ export class SqliteDataSource extends JoiningDataSource {
       // TypeORM switches on a mode that records a stack trace for each statement
       driver: { ...sqlite3, verbose: () => sqlite3 },
       busyTimeout: BUSY_TIMEOUT,
-      entities: [...Entities, ...ENTITIES, ...STATE_ENTITIES, ...OUTBOX_ENTITIES],
+      entities: [...Entities, ...ENTITIES, ...STATE_ENTITIES, HostedKeyTable],
       migrations: [...migrations, ...MIGRATIONS],
       logging: false,
     })
