@@ -288,6 +288,43 @@ export interface HostedDids {
   find(did: Did): Promise<readonly HostedKey[] | null>
 }
 
+/** What was done to a credential or an agent, as those who follow the feed are told: names and places, never content. */
+export interface Announcement {
+  readonly type: 'revoked' | 'suspended' | 'resumed' | 'killed'
+  /** digest of the credential; of a killed agent its DID */
+  readonly target: Digest | Did
+  /** the bit that shows it; `null` if none does */
+  readonly status: StatusPlace | null
+  /** the first version of that list that shows it; `null` if it is not published yet */
+  readonly version: number | null
+}
+
+/** An announcement in its place. */
+export interface Announced extends Announcement {
+  /** from 1, without gaps, in the order in which the transactions committed */
+  readonly seq: number
+  readonly at: UnixSeconds
+}
+
+/** Announcements on their way out. */
+export interface Outbox {
+  /**
+   * Adds them in this order, at the end. Called inside the transaction of what it announces: both take effect, or neither.
+   * From here to its end that transaction has the sequence to itself, so call it last.
+   *
+   * @throws STORAGE_UNAVAILABLE
+   */
+  append(all: readonly Announcement[], at: UnixSeconds): Promise<void>
+  /** Those after `seq` that are kept, lowest first. @throws STORAGE_UNAVAILABLE */
+  since(seq: number, limit: number): Promise<readonly Announced[]>
+  /**
+   * The lowest number that is kept and the highest that was given out; `last` is `first` − 1 if none is kept.
+   *
+   * @throws STORAGE_UNAVAILABLE
+   */
+  span(): Promise<{ readonly first: number; readonly last: number }>
+}
+
 /** Makes and keeps DIDs and keys. No key ever leaves it: it signs. */
 export interface Vault {
   /**

@@ -51,7 +51,7 @@ test('the public names of every subpath: types', () => {
   }
   expect(names).toMatchInlineSnapshot(`
     {
-      ".": "Agent Audit Authority AuthorityDraft Budget Call Chains Charge Clock Code Commitment Constraint Credentials Decision Delegation Did DidUrl Digest Evidence Facts Grant GrantJson GrantRequest Held Hold HoldState HostedDids HostedKey Ids Issuer IssuerPorts Json JsonObject KeyHolder Keys Kind Ledger ListVersions LocalVerifier Nonces Policy PolicyGrant PublicKey Rate ReceivedRequest Relationship RevocationEvent Revocations Revoked Risk Root Scalar Sealed Settlement Signer Snapshot State StatusIssuer StatusLeases StatusLists StatusPlace StatusRows StoredCredential StoredList Throttle Transactions Use Vault Verified Verifier VerifierPorts Wallet WalletPorts",
+      ".": "Agent Announced Announcement Audit Authority AuthorityDraft Budget Call Chains Charge Clock Code Commitment Constraint Credentials Decision Delegation Did DidUrl Digest Evidence Facts Grant GrantJson GrantRequest Held Hold HoldState HostedDids HostedKey Ids Issuer IssuerPorts Json JsonObject KeyHolder Keys Kind Ledger ListVersions LocalVerifier Nonces Outbox Policy PolicyGrant PublicKey Rate ReceivedRequest Relationship RevocationEvent Revocations Revoked Risk Root Scalar Sealed Settlement Signer Snapshot State StatusIssuer StatusLeases StatusLists StatusPlace StatusRows StoredCredential StoredList Throttle Transactions Use Vault Verified Verifier VerifierPorts Wallet WalletPorts",
       "./fastify": "GuardOptions Guarded",
       "./issuer": "IssuerOptions OpenIssuer RootGrant",
       "./service": "Service ServiceOptions",

@@ -7,6 +7,7 @@ import { MIGRATIONS } from '../../src/adapters/store/migrations.js'
 import { openStore } from '../../src/adapters/store/store.js'
 import { type Backend, NOW, alice, credentialOf, temporaryFiles, together } from './store-fixtures.js'
 import { hostedContract } from './hosted-port.js'
+import { outboxContract } from './outbox-port.js'
 import { portsContract } from './store-ports.js'
 import { compileSources, runChild } from './store-process.js'
 import { transactionsContract } from './store-transactions.js'
@@ -21,6 +22,7 @@ const sqlite: Backend = {
 }
 portsContract(sqlite)
 hostedContract(sqlite)
+outboxContract(sqlite)
 transactionsContract(sqlite)
 
 describe('SQLite: the file', () => {
@@ -50,7 +52,8 @@ describe('SQLite: the file', () => {
     const store = await openStore(await sqlite.place())
     const { dataSource } = store
     const drift = (await dataSource.driver.createSchemaBuilder().log()).upQueries.map(({ query }) => query)
-    expect(drift.filter(query => /stored_credential|status_|installation|hosted_/.test(query))).toStrictEqual([])
+    const ours = /stored_credential|status_|installation|outbox|hosted_/
+    expect(drift.filter(query => ours.test(query))).toStrictEqual([])
     for (let n = 0; n < MIGRATIONS.length; n += 1) await dataSource.undoLastMigration()
     const tables = await dataSource.query<{ name: string }[]>(`SELECT name FROM sqlite_master WHERE type = 'table'`)
     expect(tables.map(({ name }) => name)).not.toContain('status_list')

@@ -1,6 +1,7 @@
 import { type MigrationInterface, type QueryRunner, Table, type TableColumnOptions } from 'typeorm'
 import { CreateHoldsAndEvents1793000000003 } from './hold-migration.js'
 import { CreateHostedKeys1793000000021 } from './hosted-migration.js'
+import { CreateOutbox1793000000006 } from './outbox-migration.js'
 import { CreateVerifierState1793000000002 } from './state-migration.js'
 
 const text = (name: string): TableColumnOptions => ({ name, type: 'text' })
@@ -90,4 +91,5 @@ export const MIGRATIONS = [
   CreateVerifierState1793000000002,
   CreateHoldsAndEvents1793000000003,
   CreateHostedKeys1793000000021,
+  CreateOutbox1793000000006,
 ]

@@ -6,6 +6,7 @@ import type { DataSource, QueryRunner } from 'typeorm'
 import type { SqliteDriver } from 'typeorm/driver/sqlite/SqliteDriver.js'
 import { ENTITIES } from './entities.js'
 import { HostedKeyTable } from './hosted-entities.js'
+import { OUTBOX_ENTITIES } from './outbox-entities.js'
 import { STATE_ENTITIES } from './state-entities.js'
 import { asOpeningError, asStorageError } from './failure.js'
 import { JoiningDataSource } from './joining.js'
@@ -31,7 +32,7 @@ export class SqliteDataSource extends JoiningDataSource {
       // TypeORM switches on a mode that records a stack trace for each statement
       driver: { ...sqlite3, verbose: () => sqlite3 },
       busyTimeout: BUSY_TIMEOUT,
-      entities: [...Entities, ...ENTITIES, ...STATE_ENTITIES, HostedKeyTable],
+      entities: [...Entities, ...ENTITIES, ...STATE_ENTITIES, ...OUTBOX_ENTITIES, HostedKeyTable],
       migrations: [...migrations, ...MIGRATIONS],
       logging: false,
     })

@@ -1,14 +1,16 @@
-import type { Credentials, HostedDids, StatusRows } from '../../ports.js'
+import type { Credentials, HostedDids, Outbox, StatusRows } from '../../ports.js'
 import { CredentialRows } from './credentials.js'
 import { type Database, openDatabase } from './database.js'
 import { HostedRows } from './hosted-dids.js'
 import { Installation } from './installation.js'
+import { OutboxRows } from './outbox.js'
 import { LIST_LENGTH, StatusTables } from './status-rows.js'
 
 /** A database and the ports it serves. Whatever is called inside `transaction` takes part in it, Veramo's stores too. */
 export interface Store extends Database {
   readonly credentials: Credentials
   readonly statusRows: StatusRows
+  readonly outbox: Outbox
   readonly installation: Installation
   readonly hostedDids: HostedDids
 }
@@ -28,6 +30,7 @@ export async function openStore(url: string, listLength = LIST_LENGTH): Promise<
       ...database,
       credentials: new CredentialRows(dataSource),
       statusRows: new StatusTables(dataSource, database, listLength),
+      outbox: new OutboxRows(dataSource, database),
       installation: new Installation(dataSource),
       hostedDids: new HostedRows(dataSource, database),
     }
