@@ -47,6 +47,8 @@ async function story() {
     { resource: `${GPU}/clusters/**`, actions: ['provision:gpu'], args: { hours: range(0, 24) } },
     { resource: `${TRAVEL}/bookings/**`, actions: ['book'], args: { amount: range(0, 200_000), currency: eq('USD') } },
   ]
+  await stage.issuer.register({ kind: 'person', did: alice.did, name: 'alice' })
+  say('acme', 'registers Alice: nobody else gets authority here', 'done', 'done')
   const root = await stage.issuer.grant({
     to: alice.did,
     ttl: 3600,

@@ -5,6 +5,10 @@
 // #region readme
 import { openIssuer } from 'procura/issuer'
 
+/** Registering somebody twice is refused. @param {Error & { code?: string }} error */
+const unlessKnown = error => {
+  if (error.code !== 'SUBJECT_EXISTS') throw error
+}
 const [first = '', digest = ''] = process.argv.slice(2)
 const service = process.env.PROCURA_ADDRESS ?? 'http://127.0.0.1:8080'
 
@@ -16,8 +20,11 @@ const issuer = await openIssuer({
 if (first === 'revoke') {
   console.log(await issuer.revoke(digest))
 } else {
+  const did = /** @type {import('procura').Did} */ (first)
+  const agent = { operator: 'did:web:procura.example', autonomy: 'L2', risk: 'low' }
+  await issuer.register({ kind: 'agent', did, name: 'planner', agent }).catch(unlessKnown)
   const root = await issuer.grant({
-    to: /** @type {import('procura').Did} */ (first),
+    to: did, // nobody who is not registered gets authority
     ttl: 3600,
     authority: {
       audience: ['https://api.example'],

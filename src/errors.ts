@@ -233,6 +233,11 @@ export const ERRORS = {
   // the service's own edges
   CALLER_UNKNOWN: ['unauthenticated', 'the caller is not known: {why}', 'authenticate as the route asks'],
   CALLER_FORBIDDEN: ['forbidden', '{caller} may not {what}', 'ask the issuer or an admin'],
+  SUBJECT_UNKNOWN: ['forbidden', '{did} is not registered here', 'register it first'],
+  SUBJECT_EXISTS: ['conflict', '{did} or its key was registered before', 'make a new key'],
+  SUBJECT_STATE: ['conflict', '{did} is {state}', 'only what is active gets authority; a retired one stays so'],
+  SUBJECT_LIMIT: ['forbidden', '{owner} may not register this sub-agent: {why}', 'stay within the limits of its class'],
+  GRANT_REFUSED: ['forbidden', 'the issuing policy does not grant this: {why}', 'ask for less'],
   NOT_FOUND: ['unknown', 'no {what}', 'check the name'],
   KEY_EXISTS: ['conflict', '{did} exists already', 'use it, or make another'],
   LIST_FULL: ['unavailable', 'no status index is left: {why}', 'retry; configure larger lists'],

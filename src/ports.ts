@@ -1,7 +1,7 @@
 import type { Did, DidUrl } from './did/did.js'
 import type { PublicKey } from './ed25519.js'
 import type { Digest } from './encoding.js'
-import type { Json } from './json.js'
+import type { Json, JsonObject } from './json.js'
 import type { Signer } from './signer.js'
 import type { UnixSeconds } from './time.js'
 
@@ -323,6 +323,60 @@ export interface Outbox {
    * @throws STORAGE_UNAVAILABLE
    */
   span(): Promise<{ readonly first: number; readonly last: number }>
+}
+
+/** What is registered: people and organisations hold wallets too, but have no autonomy. */
+export type SubjectKind = 'agent' | 'person' | 'organisation'
+
+/** `retired` is for ever. */
+export type SubjectState = 'active' | 'suspended' | 'retired'
+
+/** Who may receive authority from a service. The registration stays while DID and key change. */
+export interface Subject {
+  /** UUID */
+  readonly id: string
+  readonly did: Did
+  /** base64url of its current Ed25519 key */
+  readonly key: string
+  readonly kind: SubjectKind
+  /** 1 to 128 printable characters */
+  readonly name: string
+  readonly state: SubjectState
+  /** `id` of the subject that registered it as its sub-agent */
+  readonly owner: string | null
+  /** what its identity credential says; `null` for people and organisations */
+  readonly agent: JsonObject | null
+  readonly registeredAt: UnixSeconds
+  /** when the registration ends by itself, with its task; `null` if never */
+  readonly expiresAt: UnixSeconds | null
+}
+
+/** Which subjects are asked for. */
+export interface SubjectQuery {
+  /** those behind this `id`, in the order of ids */
+  readonly after: string | null
+  /** 1 to 200 */
+  readonly limit: number
+  readonly kind?: SubjectKind
+  readonly state?: SubjectState
+  readonly owner?: string
+}
+
+/** The register of a service. Every method throws STORAGE_UNAVAILABLE. */
+export interface Subjects {
+  /** False, and nothing is kept, if the DID or the key was ever registered. */
+  add(subject: Subject): Promise<boolean>
+  /** By `id` or current DID; `null` if there is none. */
+  find(name: string): Promise<Subject | null>
+  /** As `find`; until the transaction around it ends, nobody else changes that subject. */
+  hold(name: string): Promise<Subject | null>
+  /** Changes the state if it is one of `from`; true if it did. */
+  move(id: string, from: readonly SubjectState[], to: SubjectState): Promise<boolean>
+  /** Puts DID and key in place of the current ones. False if one of them was ever registered, its own DID excepted. */
+  rekey(id: string, did: Did, key: string): Promise<boolean>
+  list(query: SubjectQuery): Promise<readonly Subject[]>
+  /** How many an owner has that are not retired and have not ended. */
+  countOwned(owner: string, now: UnixSeconds): Promise<number>
 }
 
 /** Makes and keeps DIDs and keys. No key ever leaves it: it signs. */

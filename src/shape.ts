@@ -105,6 +105,17 @@ export function setOf<T>(item: Shape<T>, min: number, max: number): Shape<readon
   }
 }
 
+/** An object as a map: names of one form, so that `__proto__` and its like are names as any other. */
+export function mapOf<T>(name: RegExp, item: Shape<T>): Shape<ReadonlyMap<string, T>> {
+  return (value, at, report) => {
+    if (!isObject(value) || !Object.keys(value).every(key => name.test(key))) {
+      report(new ProcuraError('SCHEMA', { at, why: `is not an object with names like ${name.source}` }))
+      return new Map<string, T>()
+    }
+    return new Map(Object.entries(value).map(([key, one]) => [key, item(one, `${at}.${key}`, report)]))
+  }
+}
+
 /** An object with exactly the members named; any other is reported with the code `unknown`. */
 export function object<M extends Members>(members: M, unknown: 'SCHEMA' | 'CAVEAT_UNKNOWN' = 'SCHEMA'): Shape<Read<M>> {
   return (value, at, report) => {

@@ -5,16 +5,18 @@ import { object, oneOf, setOf, text, where, type Shape } from '../shape.js'
 /** Who an agent is (profile §3.1). Grants nothing. */
 export interface Identity {
   readonly id: Did
-  readonly agent: Agent
+  readonly agent: AgentProfile
 }
 
+/** How far an agent acts without a person: never, … always. */
+export const AUTONOMY = ['L0', 'L1', 'L2', 'L3', 'L4', 'L5'] as const
+
 /** The agent as its operator describes it. */
-export interface Agent {
+export interface AgentProfile {
   readonly name: string
   readonly version?: string
   readonly operator: Did
-  /** how far it acts without a person: L0 (never) to L5 (always) */
-  readonly autonomy: 'L0' | 'L1' | 'L2' | 'L3' | 'L4' | 'L5'
+  readonly autonomy: (typeof AUTONOMY)[number]
   readonly risk: 'low' | 'high'
   readonly instance?: string
   readonly software?: readonly { readonly kind: string; readonly digest: Digest }[]
@@ -26,29 +28,22 @@ export const IDENTITY = 'AgentIdentityCredential'
 
 const did = where(isDid, 'is not a DID')
 
-/** Reads `credentialSubject` of an identity credential. Reports SCHEMA, CAVEAT_UNKNOWN. */
-export const identityShape: Shape<Identity> = object(
+/** Reads what is said of an agent. Reports SCHEMA, CAVEAT_UNKNOWN. */
+export const agentShape: Shape<AgentProfile> = object(
   {
-    id: did,
-    agent: object(
-      {
-        name: text(),
-        version: { optional: text() },
-        operator: did,
-        autonomy: oneOf('L0', 'L1', 'L2', 'L3', 'L4', 'L5'),
-        risk: oneOf('low', 'high'),
-        instance: { optional: text() },
-        software: {
-          optional: setOf(
-            object({ kind: text(), digest: where(isDigest, 'is not a digest') }, 'CAVEAT_UNKNOWN'),
-            1,
-            16,
-          ),
-        },
-        model: { optional: object({ provider: text(), name: text() }, 'CAVEAT_UNKNOWN') },
-      },
-      'CAVEAT_UNKNOWN',
-    ),
+    name: text(),
+    version: { optional: text() },
+    operator: did,
+    autonomy: oneOf(...AUTONOMY),
+    risk: oneOf('low', 'high'),
+    instance: { optional: text() },
+    software: {
+      optional: setOf(object({ kind: text(), digest: where(isDigest, 'is not a digest') }, 'CAVEAT_UNKNOWN'), 1, 16),
+    },
+    model: { optional: object({ provider: text(), name: text() }, 'CAVEAT_UNKNOWN') },
   },
   'CAVEAT_UNKNOWN',
 )
+
+/** Reads `credentialSubject` of an identity credential. Reports SCHEMA, CAVEAT_UNKNOWN. */
+export const identityShape: Shape<Identity> = object({ id: did, agent: agentShape }, 'CAVEAT_UNKNOWN')

@@ -1,7 +1,11 @@
+import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import type { AgentFile } from '../adapters/veramo/agent-file.js'
 import { isDid, type Did } from '../did/did.js'
 import { isS256 } from '../encoding.js'
+
+/** The issuing policy of the package. */
+const ISSUING_POLICY = fileURLToPath(new URL('../../data/policies/issuing.json', import.meta.url))
 
 const did = z.string().refine((value): value is Did => isDid(value), 'is not a DID')
 const origin = z.string().refine(isHttpsOrigin, 'is not an https origin such as https://id.example.org')
@@ -18,6 +22,7 @@ const procura = z.strictObject({
   storage: z.string().min(1),
   keyFile: path,
   operator: z.string().min(1),
+  policy: path.default(ISSUING_POLICY),
   audit: path,
   listen: z
     .strictObject({

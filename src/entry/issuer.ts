@@ -2,6 +2,7 @@ import { postAs } from '../adapters/client/service.js'
 import { systemClock, systemIds } from '../adapters/system.js'
 import type { AuthorityDraft } from '../authority/authority.js'
 import type { Did } from '../did/did.js'
+import type { SubjectKind } from '../ports.js'
 import { member, type JsonObject } from '../json.js'
 import { ProcuraError } from '../errors.js'
 import { openNetwork } from './parts.js'
@@ -18,11 +19,24 @@ export interface IssuerOptions {
   readonly connect?: Readonly<Record<string, string>>
 }
 
+/** Whom to register. */
+export interface SubjectRegistration {
+  readonly kind: SubjectKind
+  readonly did: Did
+  /** base64url of its Ed25519 key; may be left out for did:key */
+  readonly key?: string
+  /** 1 to 128 printable characters */
+  readonly name: string
+  /** of an agent: `operator`, `autonomy` L0–L5, `risk` low or high, and what else its identity credential says (profile §3.1) */
+  readonly agent?: JsonObject
+  /** seconds after which the registration ends by itself */
+  readonly ttl?: number
+}
+
 /** What a root capability grants; the issuer fills in version, hop and status issuers. */
 export interface RootGrant {
+  /** a registered subject */
   readonly to: Did
-  /** base64url of the recipient's Ed25519 key; may be left out for did:key */
-  readonly key?: string
   readonly authority: AuthorityDraft
   /** seconds; at most 86 400 */
   readonly ttl: number
@@ -32,7 +46,14 @@ export interface RootGrant {
 export interface OpenIssuer {
   /** DID of the operator */
   readonly operator: Did
-  /** Issues a root capability. @throws CALLER_FORBIDDEN, SCHEMA, … as the service answers */
+  /**
+   * Registers who may receive authority: nobody else does.
+   *
+   * @returns the subject, and of an agent its identity credential
+   * @throws CALLER_FORBIDDEN, SCHEMA, SUBJECT_EXISTS, … as the service answers
+   */
+  register(subject: SubjectRegistration): Promise<JsonObject>
+  /** Issues a root capability to a registered subject. @throws CALLER_FORBIDDEN, SUBJECT_UNKNOWN, GRANT_REFUSED, SCHEMA, … as the service answers */
   grant(
     grant: RootGrant,
   ): Promise<{ readonly credential: string; readonly digest: string; readonly validUntil: number }>
@@ -52,8 +73,9 @@ export async function openIssuer({ service, connect = {}, ...where }: IssuerOpti
   const calls = { service, reach: network.reach, clock: systemClock, ids: systemIds }
   return {
     operator: did,
-    async grant({ to, key, authority, ttl }) {
-      const body = { to, ttl, authority: authority as unknown as JsonObject, ...(key === undefined ? {} : { key }) }
+    register: registration => postAs(holder, '/v1/subjects', { ...registration }, calls),
+    async grant({ to, authority, ttl }) {
+      const body = { to, ttl, authority: authority as unknown as JsonObject }
       const answer = await postAs(holder, '/v1/grants', body, calls)
       const [credential, digest, validUntil] = ['credential', 'digest', 'validUntil'].map(name => member(answer, name))
       if (typeof credential !== 'string' || typeof digest !== 'string' || typeof validUntil !== 'number') {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseConnect, type Connect } from '../adapters/resolve/connect.js'
 import { createFetch } from '../adapters/resolve/fetch.js'
@@ -15,6 +16,7 @@ import { VcJoseProvider, type VcJoseOptions } from '../adapters/veramo/provider.
 import { veramoVault, type VeramoVault } from '../adapters/veramo/vault.js'
 import { s256 } from '../encoding.js'
 import { ProcuraError } from '../errors.js'
+import { isObject, parseJson, type JsonObject } from '../json.js'
 import { MAX_STATUS_AGE } from '../policy/policy.js'
 import type { StatusLists } from '../ports.js'
 
@@ -131,4 +133,18 @@ function trustNobody({ keys, statusLists }: Network): VcJoseOptions {
       audit: { record: () => Promise.resolve() },
     },
   }
+}
+
+/** Reads a file that holds one JSON object. @throws CONFIG_INVALID - names the file */
+export async function readJsonFile(path: string): Promise<JsonObject> {
+  let bytes: Uint8Array
+  try {
+    bytes = await readFile(path)
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
+    throw new ProcuraError('CONFIG_INVALID', { at: path, why: `cannot be read (${code})` }, { cause })
+  }
+  const { value } = parseJson(bytes, path)
+  if (!isObject(value)) throw new ProcuraError('CONFIG_INVALID', { at: path, why: 'is not a JSON object' })
+  return value
 }

@@ -12,11 +12,13 @@ import { didWebOf } from '../did/web.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import type { JsonObject } from '../json.js'
 import { createIssuer, type Issuer } from '../issuer/issuer.js'
+import { parseIssuingPolicy } from '../policy/issuing.js'
 import type { Snapshot, StatusLists } from '../ports.js'
+import { createRegistrar } from '../registrar/registrar.js'
 import { createVerifier } from '../verifier/verifier.js'
 import { readConfig, type Config } from './config.js'
 import { OPERATOR } from './issuer.js'
-import { openHome, openNetwork } from './parts.js'
+import { openHome, openNetwork, readJsonFile } from './parts.js'
 import { readPolicy } from './verifier.js'
 import { openWallet } from './wallet.js'
 
@@ -115,12 +117,18 @@ async function start(
       verifier: createVerifier(await readPolicy(policy), { ...shared, statusLists, audit }),
     })),
   )
+  const policy = parseIssuingPolicy(await readJsonFile(config.policy), config.policy)
+  const registrar = createRegistrar(policy, { ...shared, ...store, issuance: issuer })
   const operator = await openOperator(config, store)
   const admins = new Set([operator, ...config.admins])
+  const { origin } = config
+  const { subjects } = store
   const app = createServer({
     ...shared,
-    origin: config.origin,
+    origin,
     issuer,
+    registrar,
+    subjects,
     document,
     hosting,
     resourceServers,

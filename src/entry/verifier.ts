@@ -1,15 +1,13 @@
-import { readFile } from 'node:fs/promises'
 import { remoteVerifier as remote } from '../adapters/client/service.js'
 import { singleProcessState as inMemory } from '../adapters/state/memory.js'
 import { openStore } from '../adapters/store/store.js'
 import { storeState } from '../adapters/store/state.js'
 import { systemClock, systemIds } from '../adapters/system.js'
-import { ProcuraError } from '../errors.js'
-import { isObject, parseJson, type JsonObject } from '../json.js'
+import type { JsonObject } from '../json.js'
 import { parsePolicy, type Policy } from '../policy/policy.js'
 import { createVerifier as create, type LocalVerifier, type Verifier } from '../verifier/verifier.js'
 import type { Audit, State, Transactions } from '../ports.js'
-import { openNetwork } from './parts.js'
+import { openNetwork, readJsonFile } from './parts.js'
 
 export { fileAudit } from '../adapters/audit/file.js'
 export type { State } from '../ports.js'
@@ -33,18 +31,9 @@ export async function createVerifier({ policy, state, audit, connect = {} }: Ver
   return create(parsed, { clock: systemClock, ids: systemIds, keys, statusLists, ...state, audit })
 }
 
-/** Reads a policy file. @throws CONFIG_INVALID - names the file and each member that is wrong */
+/** Reads a verifier's policy file. @throws CONFIG_INVALID - names the file and each member that is wrong */
 export async function readPolicy(path: string): Promise<Policy> {
-  let bytes: Uint8Array
-  try {
-    bytes = await readFile(path)
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
-    throw new ProcuraError('CONFIG_INVALID', { at: path, why: `cannot be read (${code})` }, { cause })
-  }
-  const { value } = parseJson(bytes, path)
-  if (!isObject(value)) throw new ProcuraError('CONFIG_INVALID', { at: path, why: 'is not a JSON object' })
-  return parsePolicy(value, path)
+  return parsePolicy(await readJsonFile(path), path)
 }
 
 /**

@@ -1,10 +1,9 @@
 import { toCredentialJson } from '../credential/credential.js'
 import { CAPABILITY } from '../delegation/chain.js'
 import { toStored } from '../delegation/stored.js'
-import { ProcuraError } from '../errors.js'
 import type { JsonObject } from '../json.js'
 import { signJws } from '../jws/compact.js'
-import { toStatusJson } from '../status/entry.js'
+import { MAX_UNLISTED, toStatusJson } from '../status/entry.js'
 import type { Issuer, IssuerIdentity, IssuerPorts } from './issuer.js'
 import type { Own } from './own.js'
 
@@ -16,11 +15,10 @@ export function createGrants(
   lease: Issuer['lease'],
 ): Issuer['grant'] {
   const { clock, ids, credentials } = ports
-  return ({ to, key, authority, ttl }) =>
+  return ({ to, key, authority, ttl, listed = true }) =>
     ports.transaction(async () => {
       const now = clock.now()
-      const [status] = await lease(signer.did, 1)
-      if (status === undefined) throw new ProcuraError('LIST_FULL', { why: 'no index was leased' })
+      const [place] = listed || ttl > MAX_UNLISTED ? await lease(signer.did, 1) : []
       const filledIn = { v: 1, hop: 0, statusIssuers: [{ iss: signer.did, base: statusBase }] }
       const claims = toCredentialJson({
         id: `urn:uuid:${ids.uuid()}`,
@@ -32,7 +30,7 @@ export function createGrants(
         validFrom: now,
         validUntil: now + ttl,
         claims: { authority: { more: 0, ...authority, ...filledIn } as unknown as JsonObject },
-        status: toStatusJson(status.url, status.index),
+        ...(place === undefined ? {} : { status: toStatusJson(place.url, place.index) }),
       })
       const token = await signJws(claims, 'vc+jwt', signer)
       const [stored] = toStored(await own.open([token]), [token], publicKey)

@@ -7,12 +7,14 @@ import type {
   Credentials,
   Ids,
   Keys,
+  Outbox,
   StatusPlace,
   StatusRows,
   StoredCredential,
   Transactions,
 } from '../ports.js'
 import { createGrants } from './grant.js'
+import { createForSubjects, type IdentityRequest } from './issued.js'
 import { createLeases } from './lease.js'
 import { ownOf } from './own.js'
 import { createPublisher, type PublishedList } from './publish.js'
@@ -33,6 +35,7 @@ export interface IssuerPorts extends Transactions {
   readonly keys: Keys
   readonly credentials: Credentials
   readonly statusRows: StatusRows
+  readonly outbox: Outbox
 }
 
 /** What an issuer is asked to grant. The rest of the authority (`v`, `hop`, status issuers) it fills in itself. */
@@ -43,6 +46,8 @@ export interface GrantRequest {
   readonly authority: AuthorityDraft
   /** seconds; at most 86 400 */
   readonly ttl: number
+  /** false: without a status entry, if it lives at most 300 s; it ends by itself then, or by what is announced */
+  readonly listed?: boolean
 }
 
 /** A revocation that took effect. */
@@ -75,6 +80,18 @@ export interface Issuer {
    * @throws NOT_FOUND, CALLER_FORBIDDEN and what opening the chain throws
    */
   revoke(chain: readonly string[] | string, by: Did, isAdmin: boolean): Promise<Revoked>
+  /** Issues the credential that says who an agent is, and keeps it. Grants nothing. @throws SCHEMA, CAVEAT_UNKNOWN */
+  identify(request: IdentityRequest): Promise<StoredCredential>
+  /** Roots and identity credentials of this issuer that a subject holds, the latest end first. */
+  liveOf(subject: Did): Promise<readonly StoredCredential[]>
+  /**
+   * Issues what a subject holds of this issuer anew, to another DID or key, for the rest of its life, and revokes the old.
+   *
+   * @param by - who asked for it
+   */
+  reissue(from: Did, to: Did, key: PublicKey, by: Did): Promise<readonly StoredCredential[]>
+  /** Stops an agent for good: what it holds of this issuer is revoked, and it is announced. @param by - who asked for it */
+  kill(agent: Did, by: Did): Promise<void>
   /** The signed list, published anew if a row changed or it is {@link RESIGN_AFTER} seconds old. @throws NOT_FOUND */
   list(name: string): Promise<PublishedList>
 }
@@ -84,11 +101,13 @@ export function createIssuer(identity: IssuerIdentity, ports: IssuerPorts): Issu
   const own = ownOf(identity, ports)
   const list = createPublisher(identity, ports)
   const { lease, leaseUnder } = createLeases(identity, ports, own)
+  const grant = createGrants(identity, ports, own, lease)
   return {
     did: identity.signer.did,
-    grant: createGrants(identity, ports, own, lease),
+    grant,
     lease,
     leaseUnder,
+    ...createForSubjects(identity, ports, own, { lease, grant }),
     revoke: createRevocations(identity, ports, own, list),
     list,
   }

@@ -5,8 +5,8 @@ import { isKeyText, parsePublicKey, type PublicKey } from '../ed25519.js'
 import type { KeyBinding } from '../delegation/chain.js'
 import { s256 } from '../encoding.js'
 import { ProcuraError } from '../errors.js'
-import { canonicalize, isObject, type Json } from '../json.js'
-import { either, findings, integer, object, oneOf, setOf, text, where, type Shape } from '../shape.js'
+import { canonicalize, type Json } from '../json.js'
+import { either, findings, integer, mapOf, object, oneOf, setOf, text, where, type Shape } from '../shape.js'
 
 /** How much harm an action can do; decides how fresh status must be (profile §8.4). */
 export type Risk = 'low' | 'medium' | 'high' | 'critical'
@@ -55,7 +55,8 @@ export interface Policy {
 }
 
 const did = where(isDid, 'is not a DID')
-const RISKS = ['low', 'medium', 'high', 'critical'] as const
+/** Risks of actions, the least first. */
+export const RISKS = ['low', 'medium', 'high', 'critical'] as const
 const age = { optional: integer(0, 300) }
 
 const jwk: Shape<{ readonly kid: DidUrl; readonly x: string }> = object({
@@ -101,7 +102,7 @@ export const MAX_STATUS_AGE: Readonly<Record<Risk, number>> = { low: 300, medium
  * @throws CONFIG_INVALID - the message lists everything that is wrong, each with its path
  */
 export function parsePolicy(value: Json, at = 'policy'): Policy {
-  const version = s256(canonicalOf(value, at))
+  const version = versionOf(value, at)
   let raw: ReturnType<typeof policyShape> | undefined
   const wrong = findings(report => {
     raw = policyShape(value, at, report)
@@ -138,10 +139,10 @@ export function parsePolicy(value: Json, at = 'policy'): Policy {
   }
 }
 
-/** A policy written in code or YAML may hold what JSON cannot. */
-function canonicalOf(value: Json, at: string): string {
+/** base64url SHA-256 of a policy's JCS form. @throws CONFIG_INVALID - one written in code or YAML may hold what JSON cannot */
+export function versionOf(value: Json, at: string): string {
   try {
-    return canonicalize(value)
+    return s256(canonicalize(value))
   } catch (cause) {
     throw new ProcuraError('CONFIG_INVALID', { at, why: 'holds a value that JSON cannot write' }, { cause })
   }
@@ -179,15 +180,5 @@ function keySet(
     return new Map(keys.map(({ kid, x }) => [kid, parsePublicKey(Buffer.from(x, 'base64url'), at)]))
   } catch (cause) {
     throw new ProcuraError('CONFIG_INVALID', { at, why: 'holds a weak key' }, { cause })
-  }
-}
-
-function mapOf<T>(name: RegExp, item: Shape<T>): Shape<ReadonlyMap<string, T>> {
-  return (value, at, report) => {
-    if (!isObject(value) || !Object.keys(value).every(key => name.test(key))) {
-      report(new ProcuraError('SCHEMA', { at, why: `is not an object with names like ${name.source}` }))
-      return new Map<string, T>()
-    }
-    return new Map(Object.entries(value).map(([key, one]) => [key, item(one, `${at}.${key}`, report)]))
   }
 }

@@ -59,7 +59,7 @@ beforeAll(async () => {
 
   booker = await (await home.wallet()).createAgent({ name: 'booker' })
   const authority = { audience: [API], grants: [{ resource: `${API}/**`, actions: ['book'] }] }
-  await booker.receive((await home.issuer.grant({ to: booker.did, ttl: 600, authority })).credential)
+  await booker.receive((await home.grant({ to: booker.did, ttl: 600, authority })).credential)
   const problem = await (await book(PARAMS)).text()
   refusal = join(folder, 'refusal.json')
   await writeFile(refusal, problem)

@@ -34,6 +34,7 @@ function issuerWith(broken: Partial<IssuerPorts> = {}, signer = owner) {
     keys,
     credentials: store.credentials,
     statusRows: store.statusRows,
+    outbox: store.outbox,
     ...broken,
   }
   return createIssuer(

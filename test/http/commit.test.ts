@@ -47,7 +47,7 @@ async function grantTwoCalls(): Promise<string> {
   booker = await wallet.createAgent({ name: `booker ${(names += 1)}` })
   const budgets = [{ unit: '#calls', decimals: 0, max: 2, meter: '#calls' }]
   const authority = { audience: [API], grants: [{ resource: `${API}/**`, actions: ['write'] }], budgets }
-  const { credential, digest } = await home.issuer.grant({ to: booker.did, ttl: 600, authority })
+  const { credential, digest } = await home.grant({ to: booker.did, ttl: 600, authority })
   await booker.receive(credential)
   return digest
 }

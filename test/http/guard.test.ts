@@ -45,7 +45,7 @@ beforeAll(async () => {
   wallet = await home.wallet()
   booker = await wallet.createAgent({ name: 'booker' })
   const authority = { audience: [API], grants: [{ resource: `${API}/**`, actions: ['read', 'write'] }] }
-  await booker.receive((await home.issuer.grant({ to: booker.did, ttl: 600, authority })).credential)
+  await booker.receive((await home.grant({ to: booker.did, ttl: 600, authority })).credential)
   handled = 0
 })
 afterAll(async () => {
@@ -318,7 +318,7 @@ describe('refused before the handler', () => {
     const own = await openWallet({ storage, roots: [home.service.did], service: ORIGIN, connect })
     const agent = await own.createAgent({ name: 'agent' })
     const authority = { audience: [API], grants: root.grants }
-    await agent.receive((await home.issuer.grant({ to: agent.did, ttl: 600, authority })).credential)
+    await agent.receive((await home.grant({ to: agent.did, ttl: 600, authority })).credential)
     const response = await agent.fetch(`${API}/rooms/1`, { authority: { action: 'read', params: {} } })
     expect([response.status, calls]).toEqual([200, 2])
     await own.close()

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { openIssuer, type OpenIssuer } from '../../src/entry/issuer.js'
 import { openService, type Service } from '../../src/entry/service.js'
 import { openWallet, type OpenWallet } from '../../src/entry/wallet.js'
+import { isProcuraError } from '../../src/errors.js'
 import type { JsonObject } from '../../src/json.js'
 
 export const ORIGIN = 'https://id.acme.example'
@@ -20,6 +21,8 @@ export interface Home {
   readonly connect: Record<string, string>
   readonly defects: unknown[]
   wallet(): Promise<OpenWallet>
+  /** Grants to a subject, which is registered as a person on the way. */
+  grant: OpenIssuer['grant']
   close(): Promise<void>
 }
 
@@ -75,6 +78,13 @@ export async function openTestHome(): Promise<Home> {
       const wallet = await openWallet({ storage: 'sqlite::memory:', roots: [service.did], service: ORIGIN, connect })
       wallets.push(wallet)
       return wallet
+    },
+    async grant(grant) {
+      const person = { kind: 'person', did: grant.to, name: 'somebody' } as const
+      await issuer.register(person).catch((error: unknown) => {
+        if (!isProcuraError(error) || error.code !== 'SUBJECT_EXISTS') throw error
+      })
+      return issuer.grant(grant)
     },
     async close() {
       for (const wallet of wallets) await wallet.close()

@@ -25,7 +25,7 @@ beforeAll(async () => {
   alice = await wallet.createAgent({ name: 'alice' })
   planner = await wallet.createAgent({ name: 'planner' })
   booker = await wallet.createAgent({ name: 'booker' })
-  await alice.receive((await home.issuer.grant({ to: alice.did, ttl: 3600, authority: AUTHORITY })).credential)
+  await alice.receive((await home.grant({ to: alice.did, ttl: 3600, authority: AUTHORITY })).credential)
   const held = await alice.delegate({ to: planner.did, grants: AUTHORITY.grants, more: 2, ttl: 1800 })
   given = held.digest
   await planner.receive(held.chain)
@@ -243,7 +243,7 @@ describe('grants', () => {
       { authority: { ...AUTHORITY, budgets: [{ unit: 'USD', decimals: 2, max: 1, meter: 'amount' }] } },
       'BUDGET_METER',
     ],
-    ['a did:web without its key', { to: 'did:web:bob.example' }, 'SCHEMA'],
+    ['somebody who is not registered', { to: 'did:web:bob.example' }, 'SUBJECT_UNKNOWN'],
   ])('%s', async (_name, change, code) => {
     const grant = { to: alice.did, ttl: 60, authority: AUTHORITY, ...change } as unknown as Parameters<
       typeof home.issuer.grant
@@ -306,7 +306,7 @@ describe('revocation', () => {
       await wallet.createAgent({ name: 'victim' }),
     ]
     const grants = AUTHORITY.grants
-    const grantTo = (did: typeof alice.did) => home.issuer.grant({ to: did, ttl: 3600, authority: AUTHORITY })
+    const grantTo = (did: typeof alice.did) => home.grant({ to: did, ttl: 3600, authority: AUTHORITY })
     const own = await mallory.receive((await grantTo(mallory.did)).credential)
     const victims = await victim.receive((await grantTo(victim.did)).credential)
     const puppet = party('puppet', home.service.did)

@@ -43,10 +43,39 @@ export const decisionBody = z.strictObject({ decisionId: z.string().min(1).max(6
 /** Body of a request that has nothing to say. */
 export const emptyBody = z.strictObject({})
 
+const key = z.string().refine(isKeyText, 'is not base64url of 32 bytes')
+/** An `agent-proof+jwt` of the new key for this route: nobody registers a DID that is not his. */
+const possession = z.string().min(1).max(4096)
+
+/** Body of `POST /v1/subjects`. What is said of an agent is read by the same code that will verify it. */
+export const subjectBody = z.strictObject({
+  kind: z.enum(['agent', 'person', 'organisation']),
+  did,
+  key: key.optional(),
+  name: z.string().min(1).max(128),
+  agent: json.optional(),
+  ttl: z.int().min(1).max(31_622_400).optional(),
+  possession: possession.optional(),
+})
+
+/** Body of `POST /v1/subjects/{did}/rotate`. */
+export const rotationBody = z.strictObject({ did, key: key.optional(), possession })
+
+/** Query of `GET /v1/subjects`. */
+export const subjectQuery = z.strictObject({
+  after: z.uuid().optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  kind: z.enum(['agent', 'person', 'organisation']).optional(),
+  state: z.enum(['active', 'suspended', 'retired']).optional(),
+  owner: z.uuid().optional(),
+})
+
+/** A DID in a path. */
+export const didParam = z.strictObject({ did })
+
 /** Body of `POST /v1/grants`. The authority is read by the same code that will verify it. */
 export const grantBody = z.strictObject({
   to: did,
-  key: z.string().refine(isKeyText, 'is not base64url of 32 bytes').optional(),
   ttl: z.int().min(1).max(86_400),
   authority: json,
 })

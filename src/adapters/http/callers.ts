@@ -1,10 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { methodOf, type Did } from '../../did/did.js'
+import { parsePublicKey, type PublicKey } from '../../ed25519.js'
 import { ProcuraError } from '../../errors.js'
-import type { Clock, Keys, Ledger } from '../../ports.js'
+import type { Sealed } from '../../jws/compact.js'
+import type { Clock, Keys, Ledger, Subjects } from '../../ports.js'
 import { requireFresh } from '../../presentation/presentation.js'
-import { openProof, readProof, requireBound } from '../../presentation/proof.js'
+import { openProof, readProof, requireBound, type Proof } from '../../presentation/proof.js'
 import { bodyDigest } from '../../presentation/request.js'
 import { SKEW } from '../../time.js'
 import type { Verifier } from '../../verifier/verifier.js'
@@ -23,44 +25,76 @@ export interface ProofPorts {
   readonly clock: Clock
   readonly keys: Keys
   readonly ledger: Ledger
+  readonly subjects: Pick<Subjects, 'find'>
+  /** the service's own https origin */
+  readonly origin: string
+  /** DIDs that are looked up, though nobody registered them */
+  readonly admins: ReadonlySet<Did>
 }
 
 /**
  * Who calls, by an `Agent-Proof` bound to this request and used once (profile §5.2).
  *
- * Says who it is, not what it may do. Only did:key and the DIDs named are looked up, so no stranger makes us fetch.
+ * Says who it is, not what it may do. The register's key counts for who is registered; only did:key and admins are looked
+ * up beside, so no stranger makes us fetch.
  *
- * @param origin - the service's own https origin
  * @throws CALLER_UNKNOWN and the codes of steps 1–3, 7 and 13–15
  */
 export async function proveCaller(
   request: FastifyRequest,
   rawBody: Uint8Array | null,
-  origin: string,
-  known: ReadonlySet<Did>,
-  { clock, keys, ledger }: ProofPorts,
+  ports: ProofPorts,
 ): Promise<Did> {
   const [token, ...more] = headerValues(request.raw, PROOF_HEADER)
   if (token === undefined || more.length > 0)
     throw new ProcuraError('CALLER_UNKNOWN', { why: 'one Agent-Proof header is due' })
   const sealed = readProof(token)
-  if (methodOf(sealed.signer) !== 'key' && !known.has(sealed.signer)) {
+  const key = await keyOfCaller(sealed, ports)
+  await requireOnce(openProof(sealed, key), key, request, bodyDigest(rawBody), ports)
+  return sealed.signer
+}
+
+async function keyOfCaller(sealed: Sealed, { keys, subjects, admins }: ProofPorts): Promise<PublicKey> {
+  const subject = await subjects.find(sealed.signer)
+  if (subject !== null) return parsePublicKey(Buffer.from(subject.key, 'base64url'), sealed.kid)
+  if (methodOf(sealed.signer) !== 'key' && !admins.has(sealed.signer)) {
     throw new ProcuraError('CALLER_UNKNOWN', { why: `${sealed.signer} is not known here` })
   }
   const key = await keys.find(sealed.kid, 'authentication')
   if (key === null) throw new ProcuraError('KEY_NOT_AUTHORIZED', { kid: sealed.kid, purpose: 'authentication' })
-  const proof = openProof(sealed, key)
-  if (proof.aud !== origin) throw new ProcuraError('PRESENTATION_AUDIENCE', { at: 'aud', self: origin })
-  requireFresh(proof, clock.now())
-  const url = `${origin}${request.raw.url ?? ''}`
-  requireBound(proof.request, { method: request.method, url, bodyDigest: bodyDigest(rawBody) })
-  const { jti, iat: issuedAt, exp } = proof
-  const use = { key: `${key.x}:${jti}`, issuedAt, until: exp + SKEW }
+  return key
+}
+
+/**
+ * The holder of a key agrees to be named in this call: an `agent-proof+jwt` of its own for the route, without a body, for
+ * it stands in the body itself.
+ *
+ * @throws CALLER_UNKNOWN and the codes of steps 1–3, 8 and 13–15
+ */
+export async function provePossession(
+  request: FastifyRequest,
+  possession: string,
+  { did, key }: { readonly did: Did; readonly key: PublicKey },
+  ports: ProofPorts,
+): Promise<void> {
+  const sealed = readProof(possession)
+  if (sealed.signer !== did) throw new ProcuraError('CALLER_UNKNOWN', { why: `possession is not proved by ${did}` })
+  await requireOnce(openProof(sealed, key), key, request, null, ports)
+}
+
+async function requireOnce(
+  { aud, iat, exp, jti, request: signed }: Proof,
+  key: PublicKey,
+  { method, raw }: FastifyRequest,
+  bodyDigest: string | null,
+  { clock, ledger, origin }: ProofPorts,
+): Promise<void> {
+  if (aud !== origin) throw new ProcuraError('PRESENTATION_AUDIENCE', { at: 'aud', self: origin })
+  requireFresh({ iat, exp }, clock.now())
+  requireBound(signed, { method, url: `${origin}${raw.url ?? ''}`, bodyDigest })
+  const use = { key: `${key.x}:${jti}`, issuedAt: iat, until: exp + SKEW }
   const once = { uses: [use], throttles: [], charges: [], hold: null, now: clock.now() }
-  if ((await ledger.settle(once)) !== null) {
-    throw new ProcuraError('PRESENTATION_REPLAYED', {})
-  }
-  return proof.iss
+  if ((await ledger.settle(once)) !== null) throw new ProcuraError('PRESENTATION_REPLAYED', {})
 }
 
 /** The resource server whose bearer secret this is. All hashes are compared, each in constant time. @throws CALLER_UNKNOWN */

@@ -1,23 +1,24 @@
 import { createHash } from 'node:crypto'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { AuthorityDraft } from '../../authority/authority.js'
-import { methodOf, type Did } from '../../did/did.js'
+import type { Did } from '../../did/did.js'
 import type { Hosting } from '../../did/hosting.js'
-import { fromDidKey } from '../../did/key.js'
-import { parsePublicKey, type PublicKey } from '../../ed25519.js'
 import { isProcuraError, ProcuraError } from '../../errors.js'
 import type { Issuer } from '../../issuer/issuer.js'
 import type { JsonObject } from '../../json.js'
+import type { Caller, Registrar } from '../../registrar/registrar.js'
 import { allocationBody, decisionBody, emptyBody, grantBody, parseBody, revocationBody, verifyBody } from './bodies.js'
 import { keepChain } from './chains.js'
-import { proveCaller, proveResourceServer, type ProofPorts, type ResourceServer } from './callers.js'
+import { provePossession, proveCaller, proveResourceServer, type ProofPorts, type ResourceServer } from './callers.js'
 import { PROBLEM, toProblem, toRefusal } from './problem.js'
+import { subjectRoutes, toIssued } from './subjects.js'
 
 /** What the service answers with. */
 export interface ServerParts extends ProofPorts {
   /** the service's own https origin: what proofs are bound to */
   readonly origin: string
   readonly issuer: Issuer
+  readonly registrar: Registrar
   /** the issuer's DID document */
   readonly document: JsonObject
   /** documents of agents under paths of the origin */
@@ -44,8 +45,10 @@ export function createServer(parts: ServerParts): FastifyInstance {
     forceCloseConnections: 'idle',
   })
   const bodies = new WeakMap<FastifyRequest, Buffer>()
-  const caller = (request: FastifyRequest): Promise<Did> =>
-    proveCaller(request, bodies.get(request) ?? null, parts.origin, parts.admins, parts)
+  const caller = async (request: FastifyRequest): Promise<Caller> => {
+    const did = await proveCaller(request, bodies.get(request) ?? null, parts)
+    return { did, isAdmin: parts.admins.has(did) }
+  }
 
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
@@ -113,29 +116,29 @@ export function createServer(parts: ServerParts): FastifyInstance {
     return reply.code(201).send({ nonce: await verifier.challenge() })
   })
 
+  subjectRoutes(app, {
+    registrar: parts.registrar,
+    caller,
+    possess: (request, possession, key) => provePossession(request, possession, key, parts),
+  })
+
   app.post('/v1/grants', async (request, reply) => {
-    const admin = await caller(request)
-    if (!parts.admins.has(admin)) throw new ProcuraError('CALLER_FORBIDDEN', { caller: admin, what: 'grant' })
-    const { to, key, ttl, authority } = parseBody(grantBody, request.body)
-    const { token, digest, id, validUntil } = await issuer.grant({
-      to,
-      ttl,
-      key: keyOf(to, key),
-      authority: draftOf(authority),
-    })
-    return reply.code(201).send({ credential: token, digest, id, validUntil })
+    const by = await caller(request)
+    const { to, ttl, authority } = parseBody(grantBody, request.body)
+    const issued = await parts.registrar.grant({ to, ttl, authority: draftOf(authority) }, by)
+    return reply.code(201).send(toIssued(issued))
   })
 
   app.post('/v1/status/allocations', async (request, reply) => {
-    const holder = await caller(request)
+    const { did: holder } = await caller(request)
     const { chain, count } = parseBody(allocationBody, request.body)
     return reply.code(201).send({ indexes: await issuer.leaseUnder(chain, holder, count) })
   })
 
   app.post('/v1/revocations', async request => {
-    const by = await caller(request)
+    const { did, isAdmin } = await caller(request)
     const body = parseBody(revocationBody, request.body)
-    return issuer.revoke('chain' in body ? body.chain : body.credential, by, parts.admins.has(by))
+    return issuer.revoke('chain' in body ? body.chain : body.credential, did, isAdmin)
   })
   return app
 }
@@ -165,10 +168,4 @@ function draftOf(members: JsonObject): AuthorityDraft {
       throw new ProcuraError('SCHEMA', { at: `body.authority.${name}`, why: 'is set by the issuer' })
   }
   return members as unknown as AuthorityDraft
-}
-
-function keyOf(did: Did, key: string | undefined): PublicKey {
-  if (key !== undefined) return parsePublicKey(Buffer.from(key, 'base64url'), 'body.key')
-  if (methodOf(did) === 'key') return fromDidKey(did)
-  throw new ProcuraError('SCHEMA', { at: 'body.key', why: `is needed for ${did}` })
 }

@@ -2,6 +2,7 @@ import { type MigrationInterface, type QueryRunner, Table, type TableColumnOptio
 import { CreateHoldsAndEvents1793000000003 } from './hold-migration.js'
 import { CreateHostedKeys1793000000021 } from './hosted-migration.js'
 import { CreateOutbox1793000000006 } from './outbox-migration.js'
+import { CreateSubjects1793000000007 } from './subject-migration.js'
 import { CreateVerifierState1793000000002 } from './state-migration.js'
 
 const text = (name: string): TableColumnOptions => ({ name, type: 'text' })
@@ -92,4 +93,5 @@ export const MIGRATIONS = [
   CreateHoldsAndEvents1793000000003,
   CreateHostedKeys1793000000021,
   CreateOutbox1793000000006,
+  CreateSubjects1793000000007,
 ]

@@ -11,6 +11,7 @@ import { STATE_ENTITIES } from './state-entities.js'
 import { asOpeningError, asStorageError } from './failure.js'
 import { JoiningDataSource } from './joining.js'
 import { MIGRATIONS } from './migrations.js'
+import { SUBJECT_ENTITIES } from './subject-entities.js'
 import { SqliteTurnRunner } from './sqlite-runner.js'
 import { Turns } from './turns.js'
 
@@ -32,7 +33,14 @@ export class SqliteDataSource extends JoiningDataSource {
       // TypeORM switches on a mode that records a stack trace for each statement
       driver: { ...sqlite3, verbose: () => sqlite3 },
       busyTimeout: BUSY_TIMEOUT,
-      entities: [...Entities, ...ENTITIES, ...STATE_ENTITIES, ...OUTBOX_ENTITIES, HostedKeyTable],
+      entities: [
+        ...Entities,
+        ...ENTITIES,
+        ...STATE_ENTITIES,
+        ...OUTBOX_ENTITIES,
+        ...SUBJECT_ENTITIES,
+        HostedKeyTable,
+      ],
       migrations: [...migrations, ...MIGRATIONS],
       logging: false,
     })

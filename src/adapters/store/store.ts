@@ -1,9 +1,10 @@
-import type { Credentials, HostedDids, Outbox, StatusRows } from '../../ports.js'
+import type { Credentials, HostedDids, Outbox, StatusRows, Subjects } from '../../ports.js'
 import { CredentialRows } from './credentials.js'
 import { type Database, openDatabase } from './database.js'
 import { HostedRows } from './hosted-dids.js'
 import { Installation } from './installation.js'
 import { OutboxRows } from './outbox.js'
+import { SubjectRows } from './subjects.js'
 import { LIST_LENGTH, StatusTables } from './status-rows.js'
 
 /** A database and the ports it serves. Whatever is called inside `transaction` takes part in it, Veramo's stores too. */
@@ -11,6 +12,7 @@ export interface Store extends Database {
   readonly credentials: Credentials
   readonly statusRows: StatusRows
   readonly outbox: Outbox
+  readonly subjects: Subjects
   readonly installation: Installation
   readonly hostedDids: HostedDids
 }
@@ -31,6 +33,7 @@ export async function openStore(url: string, listLength = LIST_LENGTH): Promise<
       credentials: new CredentialRows(dataSource),
       statusRows: new StatusTables(dataSource, database, listLength),
       outbox: new OutboxRows(dataSource, database),
+      subjects: new SubjectRows(dataSource, database),
       installation: new Installation(dataSource),
       hostedDids: new HostedRows(dataSource, database),
     }
