@@ -33,14 +33,7 @@ export class SqliteDataSource extends JoiningDataSource {
       // TypeORM switches on a mode that records a stack trace for each statement
       driver: { ...sqlite3, verbose: () => sqlite3 },
       busyTimeout: BUSY_TIMEOUT,
-      entities: [
-        ...Entities,
-        ...ENTITIES,
-        ...STATE_ENTITIES,
-        ...OUTBOX_ENTITIES,
-        ...SUBJECT_ENTITIES,
-        HostedKeyTable,
-      ],
+      entities: [...Entities, ...ENTITIES, ...STATE_ENTITIES, ...OUTBOX_ENTITIES, ...SUBJECT_ENTITIES, HostedKeyTable],
       migrations: [...migrations, ...MIGRATIONS],
       logging: false,
     })
