@@ -9,6 +9,7 @@ import { type Backend, NOW, alice, credentialOf, temporaryFiles, together } from
 import { hostedContract } from './hosted-port.js'
 import { outboxContract } from './outbox-port.js'
 import { portsContract } from './store-ports.js'
+import { subjectsContract } from './store-subjects.js'
 import { compileSources, runChild } from './store-process.js'
 import { transactionsContract } from './store-transactions.js'
 
@@ -21,6 +22,7 @@ const sqlite: Backend = {
   open: openStore,
 }
 portsContract(sqlite)
+subjectsContract(sqlite)
 hostedContract(sqlite)
 outboxContract(sqlite)
 transactionsContract(sqlite)
