@@ -78,6 +78,7 @@ const wallet = createWallet(new Map([[root.did, { keys: new Map([[root.kid, root
       return Promise.resolve(made)
     },
     find: name => Promise.resolve(vault.get(name) ?? null),
+    destroy: () => Promise.reject(new Error('nobody ends here')),
   },
   credentials: {
     save(one) {

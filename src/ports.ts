@@ -379,6 +379,48 @@ export interface Subjects {
   countOwned(owner: string, now: UnixSeconds): Promise<number>
 }
 
+/** A private key as it stands in storage: sealed under a key that is not in the database. */
+export interface SealedKey {
+  /** its public key, 64 lower-case hexadecimal digits */
+  readonly kid: string
+  /** of the key-encryption key */
+  readonly version: number
+  /** base64url; what it holds is the sealer's business */
+  readonly sealed: string
+}
+
+/** A key-encryption key that sealed keys may name. The highest version is the one to seal under. */
+export interface KeyVersion {
+  /** 1 or more */
+  readonly version: number
+  /** tells keys apart and gives nothing away */
+  readonly fingerprint: string
+}
+
+/** Private keys, sealed, and the versions they are sealed under. Every method throws STORAGE_UNAVAILABLE. */
+export interface SealedKeys {
+  /** Keeps a key under a version that stands. False if a key of this kid stands already; it stays as it is. */
+  insert(key: SealedKey): Promise<boolean>
+  /** The key, or `null`. */
+  find(kid: string): Promise<SealedKey | null>
+  /** Deletes a key. True if it stood. */
+  remove(kid: string): Promise<boolean>
+  /** Up to `count` keys whose version is not this one and whose kid comes after the one given, by kid. */
+  notUnder(version: number, after: string, count: number): Promise<readonly SealedKey[]>
+  /** Puts `next` in place of `before` if that still stands as it was. */
+  replace(before: SealedKey, next: SealedKey): Promise<boolean>
+  /** All versions, ascending. */
+  versions(): Promise<readonly KeyVersion[]>
+  /** How many keys are sealed under each version that has any. */
+  counts(): Promise<ReadonlyMap<number, number>>
+  /** Adds a version. False if it stands already. */
+  addVersion(version: KeyVersion): Promise<boolean>
+  /** Deletes a version. False, and nothing is done, while a key is sealed under it. */
+  dropVersion(version: number): Promise<boolean>
+  /** Runs `work` in a transaction that no other `alone` on this database overlaps, in any process. */
+  alone<T>(work: () => Promise<T>): Promise<T>
+}
+
 /** Makes and keeps DIDs and keys. No key ever leaves it: it signs. */
 export interface Vault {
   /**
@@ -390,6 +432,13 @@ export interface Vault {
   create(alias: string): Promise<KeyHolder>
   /** The holder by DID or alias, or `null`. */
   find(name: string): Promise<KeyHolder | null>
+  /**
+   * Deletes a DID with its keys, all or nothing: what it signed stays, it signs no more, and its alias is free again.
+   *
+   * @returns true if it was held
+   * @throws STORAGE_UNAVAILABLE
+   */
+  destroy(did: Did): Promise<boolean>
 }
 
 /** A DID with its current key, able to sign. */

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseConnect, type Connect } from '../adapters/resolve/connect.js'
@@ -11,10 +10,11 @@ import { singleProcessState } from '../adapters/state/memory.js'
 import { systemClock, systemIds } from '../adapters/system.js'
 import type { AgentFile } from '../adapters/veramo/agent-file.js'
 import { createVeramoAgent, type VeramoAgent } from '../adapters/veramo/agent.js'
-import { openKeyFile } from '../adapters/veramo/key-file.js'
+import { openKeyRing, openPassingRing } from '../adapters/veramo/key-ring.js'
+import { keySource } from '../adapters/veramo/key-source.js'
+import { ProcuraKeyManagementSystem } from '../adapters/veramo/kms.js'
 import { VcJoseProvider, type VcJoseOptions } from '../adapters/veramo/provider.js'
 import { veramoVault, type VeramoVault } from '../adapters/veramo/vault.js'
-import { s256 } from '../encoding.js'
 import { ProcuraError } from '../errors.js'
 import { isObject, parseJson, type JsonObject } from '../json.js'
 import { MAX_STATUS_AGE } from '../policy/policy.js'
@@ -57,7 +57,7 @@ export interface HomeOptions {
   readonly file: AgentFile
   /** `sqlite://path` or `sqlite::memory:` */
   readonly storage: string
-  /** path, or `env:NAME`; not read for a store in memory, whose keys end with it */
+  /** path, `env:NAME` or `command:…`, see {@link keySource}; not read for a store in memory, whose keys end with it */
   readonly keyFile: string
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly network: Network
@@ -72,11 +72,17 @@ export interface HomeOptions {
 export async function openHome({ file, storage, keyFile, environment, network }: HomeOptions): Promise<Home> {
   const store = await openStore(storage)
   try {
-    const secret = await openSecret(store, storage, keyFile, environment)
+    const { sealedKeys } = store
+    const ring =
+      storage === 'sqlite::memory:'
+        ? await openPassingRing(sealedKeys)
+        : await openKeyRing(keySource(keyFile, environment), sealedKeys)
     const agent = await createVeramoAgent(file, {
       'procura/veramo': {
         dataSource: () => store.dataSource,
-        secretKey: () => secret,
+        sealedKeys: () => sealedKeys,
+        keyRing: () => ring,
+        ProcuraKeyManagementSystem,
         resolver: () => network.keys.methods,
         trust: () => trustNobody(network),
         VcJoseProvider,
@@ -87,25 +93,6 @@ export async function openHome({ file, storage, keyFile, environment, network }:
     await store.close()
     throw error
   }
-}
-
-const FINGERPRINT = 'key-fingerprint'
-
-async function openSecret(
-  store: Store,
-  storage: string,
-  keyFile: string,
-  env: HomeOptions['environment'],
-): Promise<string> {
-  if (storage === 'sqlite::memory:') return randomBytes(32).toString('hex')
-  const known = await store.installation.get(FINGERPRINT)
-  const secret = await openKeyFile(keyFile, { mayCreate: known === null, env })
-  const fingerprint = s256(`procura key file ${secret}`)
-  if (known === null) await store.installation.insertIfAbsent(FINGERPRINT, fingerprint)
-  if ((await store.installation.get(FINGERPRINT)) !== fingerprint) {
-    throw new ProcuraError('KEY_FILE', { file: keyFile, why: `does not belong to ${storage}` })
-  }
-  return secret
 }
 
 /** A home verifies for nobody: `agent.verifyPresentation` of its agent refuses every root. */

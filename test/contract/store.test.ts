@@ -8,6 +8,7 @@ import { openStore } from '../../src/adapters/store/store.js'
 import { type Backend, NOW, alice, credentialOf, temporaryFiles, together } from './store-fixtures.js'
 import { hostedContract } from './hosted-port.js'
 import { outboxContract } from './outbox-port.js'
+import { sealedKeysContract } from './sealed-keys.js'
 import { portsContract } from './store-ports.js'
 import { subjectsContract } from './store-subjects.js'
 import { compileSources, runChild } from './store-process.js'
@@ -25,6 +26,7 @@ portsContract(sqlite)
 subjectsContract(sqlite)
 hostedContract(sqlite)
 outboxContract(sqlite)
+sealedKeysContract(sqlite)
 transactionsContract(sqlite)
 
 describe('SQLite: the file', () => {

@@ -5,7 +5,7 @@ import { ProcuraError } from '../../src/errors.js'
 import { openStore } from '../../src/adapters/store/store.js'
 import { createVeramoAgent, type Registry } from '../../src/adapters/veramo/agent.js'
 import { readAgentFile } from '../../src/adapters/veramo/agent-file.js'
-import { AGENT_YML, file, folder, openWorld, registryOf, SECRET } from './world.js'
+import { AGENT_YML, file, folder, openWorld, registryOf } from './world.js'
 
 const AGENT = `agent: {$require: '@veramo/core?t=function#createAgent', $args: [{plugins: []}]}`
 
@@ -15,13 +15,13 @@ async function made(line: string, registry: Registry = {}, env: Record<string, s
 }
 
 /** Makes the shipped agent with one text of it replaced. */
-async function changed(from: string, to: string, secret?: string, env: Record<string, string> = {}) {
+async function changed(from: string, to: string) {
   const text = readFileSync(AGENT_YML, 'utf8')
   expect(text.split(from).length).toBeGreaterThan(1)
   const store = await openStore(`sqlite://${join(folder(), 'test.db')}`)
   try {
-    const agentFile = await readAgentFile(file(text.replace(from, to)), env)
-    return await createVeramoAgent(agentFile, registryOf(store, secret))
+    const agentFile = await readAgentFile(file(text.replace(from, to)), {})
+    return await createVeramoAgent(agentFile, await registryOf(store))
   } finally {
     await store.close()
   }
@@ -152,8 +152,8 @@ describe('what $require names has to be there', () => {
 
   test('the refusals of what the program brings pass through', async () => {
     const refusal = new ProcuraError('KEY_FILE', { file: 'x', why: 'is missing' })
-    const throwing = { 'procura/veramo': { secretKey: () => Promise.reject(refusal) } }
-    await expect(made(`agent: {$require: 'procura/veramo?t=function#secretKey'}`, throwing)).rejects.toBe(refusal)
+    const throwing = { 'procura/veramo': { keyRing: () => Promise.reject(refusal) } }
+    await expect(made(`agent: {$require: 'procura/veramo?t=function#keyRing'}`, throwing)).rejects.toBe(refusal)
   })
 
   test('a message of a library does not repeat what it was given', async () => {
@@ -171,37 +171,11 @@ describe('what $require names has to be there', () => {
   })
 })
 
-describe('private keys are encrypted, under a secret', () => {
-  const FROM_FILE = '$require: procura/veramo?t=function#secretKey'
-  const BOX = /keyManager\.\$args\[0\]\.kms\.local\.\$args\[0\]\.\$args\[1\]$/
-
-  test('the secret may come from the environment', async () => {
-    await expect(changed(FROM_FILE, '$env: KEY', undefined, { KEY: SECRET })).resolves.toBeDefined()
-  })
-
-  test.each<[string, string, RegExp]>([
-    ['a secret in the file', `'${SECRET}'`, /^its secret stands in this file; use \$env or the key file$/],
-    ['a short secret', `'abc'`, /^its secret is not 64 lower-case hexadecimal digits$/],
-    ['no text', `5`, /^its secret is not 64 lower-case hexadecimal digits$/],
-  ])('%s', async (_what, value, why) => {
-    await expect(changed(FROM_FILE, value)).rejects.toThrow(refused(BOX, why))
-  })
-
-  test('a secret elsewhere in the file', async () => {
-    await expect(changed('procura:\n', `key: '${SECRET}'\nprocura:\n`)).rejects.toThrow(
-      refused(BOX, /^its secret stands in/),
+test.each(['@veramo/data-store#PrivateKeyStore', '@veramo/key-manager#MemoryPrivateKeyStore'])(
+  'private keys are kept by nobody else: %s',
+  async other => {
+    await expect(changed('procura/veramo#ProcuraKeyManagementSystem', `'${other}'`)).rejects.toThrow(
+      refused(/keyManager\.\$args\[0\]\.kms\.local$/, /^would keep private keys of its own; use procura\/veramo#Proc/),
     )
-  })
-
-  test('a known secret brought by the program', async () => {
-    await expect(changed('procura:\n', 'procura:\n', '0'.repeat(64))).rejects.toThrow(
-      refused(BOX, /^is given a secret that everybody knows$/),
-    )
-  })
-
-  test('a store without a box', async () => {
-    const text = readFileSync(AGENT_YML, 'utf8')
-    const box = /\n +- \$require: '@veramo\/kms-local#SecretBox'\n.*\n.*/.exec(text)![0]
-    await expect(changed(box, '')).rejects.toThrow(/would store private keys in the clear; give it a SecretBox/)
-  })
-})
+  },
+)

@@ -418,7 +418,7 @@ test('an agent.yml names the plugin as it names the provider', async () => {
   ]
   const text = readFileSync(AGENT_YML, 'utf8').replace(/( +- \$ref: \/credentials\n)/, `$1${entry.join('\n')}\n`)
   const store = await openStore('sqlite::memory:')
-  const own = registryOf(store)['procura/veramo']
+  const own = (await registryOf(store))['procura/veramo']
   const registry = { 'procura/veramo': { ...own, ProcuraPlugin, verifier } }
   const agent = await createVeramoAgent(await readAgentFile(file(text), {}), registry)
   expect(agent.availableMethods()).toContain('procuraDecide')

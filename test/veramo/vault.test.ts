@@ -1,6 +1,6 @@
 import { createPublicKey, randomBytes, verify } from 'node:crypto'
 import { join } from 'node:path'
-import { Identifier } from '@veramo/data-store'
+import { DIDStore, Identifier, KeyStore } from '@veramo/data-store'
 import { describe, expect, test } from 'vitest'
 import { fromDidKey } from '../../src/did/key.js'
 import type { Did } from '../../src/did/did.js'
@@ -126,15 +126,19 @@ describe('signatures', () => {
   })
 
   test('a DID with no Ed25519 key has none either, and is not listed', async () => {
-    const { vault, agent } = await openWorld()
-    const web = await agent.didManagerCreate({ provider: 'did:web', alias: 'old.example' })
-    const key = await agent.didManagerCreate({ provider: 'did:key', alias: 'old', options: { keyType: 'Secp256k1' } })
-    expect(web.keys[0]?.type).toBe('Secp256k1')
-    const agreement = { keyType: 'X25519' }
-    const other = await agent.didManagerCreate({ provider: 'did:web', alias: 'x.example', options: agreement })
-    expect(await vault.signer(other.did as Did)).toBeNull()
-    expect(await vault.signer(web.did as Did)).toBeNull()
-    expect(await vault.signer(key.did as Did)).toBeNull()
+    const { vault, store } = await openWorld()
+    // as another Veramo program left it in the database
+    const kept = { keys: new KeyStore(store.dataSource), dids: new DIDStore(store.dataSource) }
+    for (const [did, provider, type] of [
+      ['did:web:old.example', 'did:web', 'Secp256k1'],
+      ['did:web:x.example', 'did:web', 'X25519'],
+      ['did:key:zQ3shokFTS3brHcDQrn82RUDfCZESWL1ZdCEJwekUDPQiYBme', 'did:key', 'Secp256k1'],
+    ] as const) {
+      const key = { kid: did, kms: 'local', type, publicKeyHex: 'ab'.repeat(32) }
+      await kept.keys.importKey(key)
+      await kept.dids.importDID({ did, provider, controllerKeyId: key.kid, keys: [key], services: [] })
+      expect(await vault.signer(did)).toBeNull()
+    }
     expect(await vault.list()).toEqual([])
   })
 
@@ -158,5 +162,33 @@ describe('signatures', () => {
     expect(verifyEd25519(second!.publicKey, Buffer.of(7), await second!.sign(Buffer.of(7)))).toBe(true)
     const [held] = await vault.list()
     expect(held?.keys.map(({ kid }) => kid)).toEqual([second?.kid, first.kid])
+  })
+})
+
+describe('a DID that is destroyed', () => {
+  test('leaves nothing behind, signs no more, and its alias is free', async () => {
+    const { vault, store } = await openWorld()
+    const bob = await vault.create('bob')
+    const alice = await vault.create('alice')
+    await alice.sign(Buffer.from('x'))
+    expect(await vault.destroy(alice.did)).toBe(true)
+    expect(await vault.destroy(alice.did)).toBe(false)
+    expect(await counts(store)).toEqual({ dids: 1, keys: 1, privateKeys: 1 })
+    expect(await vault.find('alice')).toBeNull()
+    await expect(alice.sign(Buffer.from('x'))).rejects.toThrow(coded('NOT_FOUND'))
+    expect(await bob.sign(Buffer.from('x'))).toHaveLength(64)
+    expect((await vault.create('alice')).did).not.toBe(alice.did)
+  })
+
+  test('is there again if the transaction around it fails', async () => {
+    const { vault, store } = await openWorld()
+    const alice = await vault.create('alice')
+    const undone = store.transaction(async () => {
+      await vault.destroy(alice.did)
+      throw new Error('undone')
+    })
+    await expect(undone).rejects.toThrow('undone')
+    expect(verifyEd25519(alice.publicKey, Buffer.of(7), await alice.sign(Buffer.of(7)))).toBe(true)
+    expect(await counts(store)).toEqual({ dids: 1, keys: 1, privateKeys: 1 })
   })
 })

@@ -3,6 +3,7 @@ import { CreateHoldsAndEvents1793000000003 } from './hold-migration.js'
 import { CreateHostedKeys1793000000021 } from './hosted-migration.js'
 import { CreateOutbox1793000000006 } from './outbox-migration.js'
 import { CreateSubjects1793000000007 } from './subject-migration.js'
+import { CreateSealedKeys1793000000010 } from './key-migration.js'
 import { CreateVerifierState1793000000002 } from './state-migration.js'
 
 const text = (name: string): TableColumnOptions => ({ name, type: 'text' })
@@ -94,4 +95,5 @@ export const MIGRATIONS = [
   CreateHostedKeys1793000000021,
   CreateOutbox1793000000006,
   CreateSubjects1793000000007,
+  CreateSealedKeys1793000000010,
 ]

@@ -7,6 +7,7 @@ import type { SqliteDriver } from 'typeorm/driver/sqlite/SqliteDriver.js'
 import { ENTITIES } from './entities.js'
 import { HostedKeyTable } from './hosted-entities.js'
 import { OUTBOX_ENTITIES } from './outbox-entities.js'
+import { KEY_ENTITIES } from './key-entities.js'
 import { STATE_ENTITIES } from './state-entities.js'
 import { asOpeningError, asStorageError } from './failure.js'
 import { JoiningDataSource } from './joining.js'
@@ -33,7 +34,15 @@ export class SqliteDataSource extends JoiningDataSource {
       // TypeORM switches on a mode that records a stack trace for each statement
       driver: { ...sqlite3, verbose: () => sqlite3 },
       busyTimeout: BUSY_TIMEOUT,
-      entities: [...Entities, ...ENTITIES, ...STATE_ENTITIES, ...OUTBOX_ENTITIES, ...SUBJECT_ENTITIES, HostedKeyTable],
+      entities: [
+        ...Entities,
+        ...ENTITIES,
+        ...KEY_ENTITIES,
+        ...STATE_ENTITIES,
+        ...OUTBOX_ENTITIES,
+        ...SUBJECT_ENTITIES,
+        HostedKeyTable,
+      ],
       migrations: [...migrations, ...MIGRATIONS],
       logging: false,
     })

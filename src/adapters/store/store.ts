@@ -1,10 +1,11 @@
-import type { Credentials, HostedDids, Outbox, StatusRows, Subjects } from '../../ports.js'
+import type { Credentials, HostedDids, Outbox, SealedKeys, StatusRows, Subjects } from '../../ports.js'
 import { CredentialRows } from './credentials.js'
 import { type Database, openDatabase } from './database.js'
 import { HostedRows } from './hosted-dids.js'
 import { Installation } from './installation.js'
 import { OutboxRows } from './outbox.js'
 import { SubjectRows } from './subjects.js'
+import { SealedKeyRows } from './sealed-keys.js'
 import { LIST_LENGTH, StatusTables } from './status-rows.js'
 
 /** A database and the ports it serves. Whatever is called inside `transaction` takes part in it, Veramo's stores too. */
@@ -15,6 +16,7 @@ export interface Store extends Database {
   readonly subjects: Subjects
   readonly installation: Installation
   readonly hostedDids: HostedDids
+  readonly sealedKeys: SealedKeys
 }
 
 /**
@@ -36,6 +38,7 @@ export async function openStore(url: string, listLength = LIST_LENGTH): Promise<
       subjects: new SubjectRows(dataSource, database),
       installation: new Installation(dataSource),
       hostedDids: new HostedRows(dataSource, database),
+      sealedKeys: new SealedKeyRows(dataSource, database),
     }
   } catch (error) {
     await database.close()

@@ -27,8 +27,6 @@ export interface AgentFile {
   readonly name: string
   /** every `$require` of the file, used or not */
   readonly requirements: readonly { readonly at: Path; readonly required: string }[]
-  /** True if a value of the file is literally this text; what `$env` brings is not in the file. */
-  holds(text: string): boolean
   /** The line, from 1, where the path stands; of its nearest ancestor if nothing stands there. */
   locate(path: Path): number
   /** CONFIG_INVALID that names file, line and path. */
@@ -71,11 +69,10 @@ export async function readAgentFile(path: string, env: Environment): Promise<Age
   if (!isObject(content)) throw invalid([], 'is not a map of sections; start from the agent.yml of the package')
   if (content['version'] !== 3) throw invalid(['version'], 'is not 3.0, the only version of the syntax known here')
   const source = { content, env, invalid }
-  const { requirements, texts } = checkTemplate(source)
+  const requirements = checkTemplate(source)
   return {
     name: path,
     requirements,
-    holds: text => texts.has(text),
     locate,
     invalid,
     resolve: (at, construct) => resolveTemplate(at, source, construct),

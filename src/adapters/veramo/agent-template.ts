@@ -1,6 +1,6 @@
 import type { ProcuraError } from '../../errors.js'
 import { isObject, member, type Json, type JsonObject } from '../../json.js'
-import { isKnownSecret } from './key-file.js'
+import { isKnownSecret } from './known-secrets.js'
 
 /** Where a value stands in the file: member names and zero-based positions, from the top. */
 export type Path = readonly PropertyKey[]
@@ -18,11 +18,10 @@ export interface Source {
   readonly invalid: (path: Path, why: string) => ProcuraError<'CONFIG_INVALID'>
 }
 
-/** What {@link checkTemplate} came by. */
-export interface Seen {
-  readonly requirements: { readonly at: Path; readonly required: string }[]
-  /** every text of the file */
-  readonly texts: Set<string>
+/** A `$require` of a file and where it stands. */
+export interface Required {
+  readonly at: Path
+  readonly required: string
 }
 
 const PLAIN_NAME = /^[\w$:-]+$/
@@ -31,26 +30,24 @@ const PLAIN_NAME = /^[\w$:-]+$/
  * Checks the form of every member that starts with `$`, that what `$ref` and `$env` name is there, and that no secret
  * everybody knows is used.
  *
+ * @returns every `$require`, used or not
  * @throws CONFIG_INVALID
  */
-export function checkTemplate(source: Source): Seen {
-  const seen: Seen = { requirements: [], texts: new Set() }
+export function checkTemplate(source: Source): readonly Required[] {
+  const seen: Required[] = []
   check(source.content, [], source, seen)
   return seen
 }
 
-function check(value: Json, at: Path, source: Source, seen: Seen): void {
-  if (typeof value === 'string') {
-    refuseKnown(value, at, source)
-    seen.texts.add(value)
-  }
+function check(value: Json, at: Path, source: Source, seen: Required[]): void {
+  if (typeof value === 'string') refuseKnown(value, at, source)
   if (Array.isArray(value)) value.forEach((item: Json, index) => check(item, [...at, index], source, seen))
   if (!isObject(value)) return
   for (const [name, inner] of Object.entries(value)) check(inner, [...at, name], source, seen)
   if (Object.keys(value).some(name => name.startsWith('$'))) checkDirective(value, at, source, seen)
 }
 
-function checkDirective(value: JsonObject, at: Path, source: Source, seen: Seen): void {
+function checkDirective(value: JsonObject, at: Path, source: Source, seen: Required[]): void {
   switch (Object.keys(value).sort().join()) {
     case '$env':
       refuseKnown(readEnv(value, at, source), at, source)
@@ -63,7 +60,7 @@ function checkDirective(value: JsonObject, at: Path, source: Source, seen: Seen)
       const { $require: required, $args: args = [] } = value
       if (typeof required !== 'string') throw source.invalid([...at, '$require'], 'is not a text')
       if (!Array.isArray(args)) throw source.invalid([...at, '$args'], 'is not a list')
-      seen.requirements.push({ at, required })
+      seen.push({ at, required })
       return
     }
     default:

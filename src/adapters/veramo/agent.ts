@@ -2,7 +2,6 @@ import type { IAgent, ICredentialPlugin, IDIDManager, IKeyManager, IResolver, TA
 import { isProcuraError } from '../../errors.js'
 import type { AgentFile } from './agent-file.js'
 import type { Path } from './agent-template.js'
-import { isKnownSecret } from './key-file.js'
 
 /** The verbs every agent here has. */
 export type VeramoAgent = TAgent<IDIDManager & IKeyManager & IResolver & ICredentialPlugin>
@@ -21,7 +20,6 @@ interface Requirement {
 const VERAMO = /^@veramo\/[a-z0-9]+(?:-[a-z0-9]+)*$/
 const REQUIRE = /^([^?#]+)(?:\?([^?#]*))?(?:#(.+))?$/s
 const TYPES = ['class', 'function', 'object']
-const SECRET = /^[0-9a-f]{64}$/
 const NEEDED = [
   'didManagerCreate',
   'keyManagerSign',
@@ -34,8 +32,7 @@ const NEEDED = [
  * Makes the agent that section `agent` of the file describes.
  *
  * `$require` reaches installed `@veramo/*` packages and the registry, nothing else; all of the file is held to that
- * before anything is loaded. Private keys that would be stored in the clear, or under a secret that stands in the file,
- * are refused.
+ * before anything is loaded. Stores of private keys other than ours are refused.
  *
  * @param registry - what `$require: procura/veramo…` stands for
  * @throws CONFIG_INVALID - with file, line and path; a ProcuraError of the registry's members passes through
@@ -44,7 +41,7 @@ export async function createVeramoAgent(file: AgentFile, registry: Registry): Pr
   for (const { at, required } of file.requirements) parseRequirement(required, at, file, registry)
   const agent = await file.resolve(['agent'], async (required, args, at) => {
     const requirement = parseRequirement(required, at, file, registry)
-    requireEncryption(requirement, args, at, file)
+    requireSealing(requirement, at, file)
     const member = await load(requirement, at, file, registry)
     return follow(await make(requirement, member, args, at, file), requirement.steps, at, file)
   })
@@ -136,17 +133,10 @@ function withoutTexts(message: string, value: unknown): string {
   return Object.values(value).reduce<string>(withoutTexts, message)
 }
 
-/** Veramo itself only warns when private keys are stored as they are, and takes any text for a secret until first use. */
-function requireEncryption({ module, member }: Requirement, args: readonly unknown[], at: Path, file: AgentFile): void {
-  if (member === 'PrivateKeyStore' && args[1] === undefined) {
-    throw file.invalid(at, 'would store private keys in the clear; give it a SecretBox')
-  }
-  if (module !== '@veramo/kms-local' || member !== 'SecretBox') return
-  const secret: unknown = args[0]
-  if (typeof secret !== 'string' || !SECRET.test(secret))
-    throw file.invalid(at, 'its secret is not 64 lower-case hexadecimal digits')
-  if (isKnownSecret(secret)) throw file.invalid(at, 'is given a secret that everybody knows')
-  if (file.holds(secret)) throw file.invalid(at, 'its secret stands in this file; use $env or the key file')
+/** Veramo's own stores keep private keys in the clear, in memory only, or under one key that is never changed. */
+function requireSealing({ member }: Requirement, at: Path, file: AgentFile): void {
+  if (member === null || !/PrivateKeyStore$/.test(member)) return
+  throw file.invalid(at, 'would keep private keys of its own; use procura/veramo#ProcuraKeyManagementSystem')
 }
 
 function isAgent(value: unknown): value is IAgent {

@@ -9,7 +9,7 @@ import type { KeyHolder, Transactions, Vault } from '../../ports.js'
 /** The verbs of the agent that are used here. */
 export type VaultAgent = Pick<
   TAgent<IDIDManager>,
-  'didManagerCreate' | 'didManagerFind' | 'didManagerGet' | 'didManagerSetAlias'
+  'didManagerCreate' | 'didManagerDelete' | 'didManagerFind' | 'didManagerGet' | 'didManagerSetAlias'
 > &
   Pick<TAgent<IKeyManager>, 'keyManagerSign'>
 
@@ -107,6 +107,7 @@ export function veramoVault(agent: VaultAgent, transaction: Transactions['transa
       const held = await byDid(did)
       return held === null ? null : signerOf(held)
     },
+    destroy: did => transaction(async () => (await byDid(did)) !== null && agent.didManagerDelete({ did })),
     async list() {
       const all = (await agent.didManagerFind({})).map(heldOf).filter(held => held !== null)
       return all.sort((a, b) => a.alias.localeCompare(b.alias, 'en') || (a.did < b.did ? -1 : 1))
@@ -167,9 +168,9 @@ export function veramoVault(agent: VaultAgent, transaction: Transactions['transa
       if (signature?.length === SIGNATURE_BYTES) return signature
     } catch (cause) {
       if (isProcuraError(cause)) throw cause
-      // Veramo decrypts to nothing under a wrong secret, and notices only here
-      if (cause instanceof Error && cause.message.startsWith('bad_key')) {
-        throw new ProcuraError('KEY_FILE', { file: 'in use', why: `does not open the key of ${did}` }, { cause })
+      // the store has no other way to say no
+      if (cause instanceof Error && cause.message === 'Key not found') {
+        throw new ProcuraError('NOT_FOUND', { what: `key of ${did} any more` }, { cause })
       }
       throw new ProcuraError('STORAGE_UNAVAILABLE', { why: `the key of ${did} cannot be used` }, { cause })
     }
