@@ -5,10 +5,6 @@
 // #region readme
 import { openIssuer } from 'procura/issuer'
 
-/** Registering somebody twice is refused. @param {Error & { code?: string }} error */
-const unlessKnown = error => {
-  if (error.code !== 'SUBJECT_EXISTS') throw error
-}
 const [first = '', digest = ''] = process.argv.slice(2)
 const service = process.env.PROCURA_ADDRESS ?? 'http://127.0.0.1:8080'
 
@@ -21,22 +17,19 @@ if (first === 'revoke') {
   console.log(await issuer.revoke(digest))
 } else {
   const did = /** @type {import('procura').Did} */ (first)
-  const agent = { operator: 'did:web:procura.example', autonomy: 'L2', risk: 'low' }
-  await issuer.register({ kind: 'agent', did, name: 'planner', agent }).catch(unlessKnown)
+  if ((await issuer.subject(did)) === null) {
+    const agent = { operator: 'did:web:procura.example', autonomy: 'L2', risk: 'low' }
+    await issuer.register({ kind: 'agent', did, name: 'planner', agent }) // who is not registered gets nothing
+  }
+  const amount = /** @type {const} */ ({ op: 'range', min: 0, max: 200_000, req: true })
   const root = await issuer.grant({
-    to: did, // nobody who is not registered gets authority
+    to: did,
     ttl: 3600,
     authority: {
       audience: ['https://api.example'],
       onBehalfOf: 'did:web:procura.example',
       more: 1, // it may be handed on once
-      grants: [
-        {
-          resource: 'https://api.example/bookings/**',
-          actions: ['book', 'quote'],
-          args: { amount: { op: 'range', min: 0, max: 200_000, req: true } },
-        },
-      ],
+      grants: [{ resource: 'https://api.example/bookings/**', actions: ['book', 'quote'], args: { amount } }],
     },
   })
   console.error(`granted ${root.digest}`)

@@ -21,5 +21,13 @@ export {
   type VerifierPorts,
 } from './verifier/verifier.js'
 export { createIssuer, type GrantRequest, type Issuer, type IssuerPorts, type Revoked } from './issuer/issuer.js'
+export {
+  createRegistrar,
+  type Caller,
+  type Registrar,
+  type RegistrarPorts,
+  type Registration,
+} from './registrar/registrar.js'
+export { parseIssuingPolicy, type AgentClass, type Class, type IssuingPolicy } from './policy/issuing.js'
 export { createWallet, type Agent, type Delegation, type Held, type Wallet, type WalletPorts } from './wallet/wallet.js'
 export type * from './ports.js'

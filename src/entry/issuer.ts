@@ -1,10 +1,10 @@
-import { postAs } from '../adapters/client/service.js'
+import { getAs, postAs } from '../adapters/client/service.js'
 import { systemClock, systemIds } from '../adapters/system.js'
 import type { AuthorityDraft } from '../authority/authority.js'
 import type { Did } from '../did/did.js'
 import type { SubjectKind } from '../ports.js'
 import { member, type JsonObject } from '../json.js'
-import { ProcuraError } from '../errors.js'
+import { isProcuraError, ProcuraError } from '../errors.js'
 import { openNetwork } from './parts.js'
 import { openWallet } from './wallet.js'
 
@@ -53,6 +53,8 @@ export interface OpenIssuer {
    * @throws CALLER_FORBIDDEN, SCHEMA, SUBJECT_EXISTS, … as the service answers
    */
   register(subject: SubjectRegistration): Promise<JsonObject>
+  /** The registration of a DID, or `null`. @throws CALLER_FORBIDDEN */
+  subject(did: Did): Promise<JsonObject | null>
   /** Issues a root capability to a registered subject. @throws CALLER_FORBIDDEN, SUBJECT_UNKNOWN, GRANT_REFUSED, SCHEMA, … as the service answers */
   grant(
     grant: RootGrant,
@@ -73,6 +75,14 @@ export async function openIssuer({ service, connect = {}, ...where }: IssuerOpti
   const calls = { service, reach: network.reach, clock: systemClock, ids: systemIds }
   return {
     operator: did,
+    async subject(who) {
+      try {
+        return await getAs(holder, `/v1/subjects/${encodeURIComponent(who)}`, calls)
+      } catch (error) {
+        if (isProcuraError(error) && error.code === 'NOT_FOUND') return null
+        throw error
+      }
+    },
     register: registration => postAs(holder, '/v1/subjects', { ...registration }, calls),
     async grant({ to, authority, ttl }) {
       const body = { to, ttl, authority: authority as unknown as JsonObject }

@@ -30,33 +30,43 @@ export interface ServiceOptions {
  * @returns the answer's JSON object
  * @throws the code the service answered with; SERVICE_UNAVAILABLE
  */
-export async function postAs(
+export function postAs(signer: Signer, path: string, body: JsonObject, options: ServiceOptions): Promise<JsonObject> {
+  return sendAs(signer, 'POST', path, Buffer.from(JSON.stringify(body)), options)
+}
+
+/** Gets JSON from a service, proved as `postAs` does. @throws as `postAs` */
+export function getAs(signer: Signer, path: string, options: ServiceOptions): Promise<JsonObject> {
+  return sendAs(signer, 'GET', path, null, options)
+}
+
+async function sendAs(
   signer: Signer,
+  method: 'GET' | 'POST',
   path: string,
-  body: JsonObject,
+  body: Uint8Array | null,
   options: ServiceOptions,
 ): Promise<JsonObject> {
   const { service, clock, ids } = options
-  const bytes = Buffer.from(JSON.stringify(body))
   const url = `${service}${path}`
-  const bound = { method: 'POST', url, bodyDigest: bodyDigest(bytes) }
+  const bound = { method, url, bodyDigest: bodyDigest(body) }
   const proof = await signProof(signer, service, bound, ids.token(), clock.now())
-  return post(url, bytes, { 'agent-proof': proof }, options)
+  return send(method, url, body, { 'agent-proof': proof }, options)
 }
 
-async function post(
+async function send(
+  method: 'GET' | 'POST' | 'PUT',
   url: string,
-  body: Uint8Array,
+  body: Uint8Array | null,
   headers: Record<string, string>,
   { service, reach }: ServiceOptions,
-  method: 'POST' | 'PUT' = 'POST',
 ): Promise<JsonObject> {
-  const all = { ...headers, 'content-type': 'application/json', accept: 'application/json' }
-  const response = await exchange(
-    new URL(url),
-    { method, headers: all, body, signal: AbortSignal.timeout(PATIENCE) },
-    reach,
-  )
+  const all = {
+    ...headers,
+    accept: 'application/json',
+    ...(body === null ? {} : { 'content-type': 'application/json' }),
+  }
+  const init = { method, headers: all, body: body ?? undefined, signal: AbortSignal.timeout(PATIENCE) }
+  const response = await exchange(new URL(url), init, reach)
   if (response.status === 204) return {}
   const answer = await readAnswer(response, service)
   if (response.ok) return answer
@@ -113,14 +123,14 @@ export function remoteVerifier(self: string, secret: string, options: ServiceOpt
   }
   const close = async (how: 'commit' | 'release', decisionId: string): Promise<Commitment> => {
     const body = Buffer.from(JSON.stringify({ decisionId }))
-    const answer = await post(`${options.service}/v1/${how}`, body, headers, options).catch(asOurTrouble)
+    const answer = await send('POST', `${options.service}/v1/${how}`, body, headers, options).catch(asOurTrouble)
     return requireAnswer(answer) as unknown as Commitment
   }
   return {
     self,
 
     async challenge() {
-      const { nonce } = await post(`${options.service}/v1/challenges`, Buffer.from('{}'), headers, options)
+      const { nonce } = await send('POST', `${options.service}/v1/challenges`, Buffer.from('{}'), headers, options)
       return typeof nonce === 'string' && NONCE.test(nonce) ? nonce : null
     },
 
@@ -128,7 +138,7 @@ export function remoteVerifier(self: string, secret: string, options: ServiceOpt
       const leaf = tokens.at(-1) ?? ''
       const digest = digestOf(leaf.slice(0, leaf.lastIndexOf('.')))
       const body = Buffer.from(JSON.stringify(tokens))
-      await post(`${options.service}/v1/chains/${digest}`, body, headers, options, 'PUT').catch(asOurTrouble)
+      await send('PUT', `${options.service}/v1/chains/${digest}`, body, headers, options).catch(asOurTrouble)
       return digest
     },
 
@@ -143,7 +153,9 @@ export function remoteVerifier(self: string, secret: string, options: ServiceOpt
         ...(reserve ? { reserve } : {}),
         request: { method, url, bodyDigest, action, resource, params },
       })
-      const answer = await post(`${options.service}/v1/verify`, Buffer.from(body), headers, options).catch(asOurTrouble)
+      const answer = await send('POST', `${options.service}/v1/verify`, Buffer.from(body), headers, options).catch(
+        asOurTrouble,
+      )
       return requireAnswer(answer) as unknown as Decision
     },
   }
