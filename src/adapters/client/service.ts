@@ -65,7 +65,7 @@ async function send(
     accept: 'application/json',
     ...(body === null ? {} : { 'content-type': 'application/json' }),
   }
-  const init = { method, headers: all, body: body ?? undefined, signal: AbortSignal.timeout(PATIENCE) }
+  const init = { method, headers: all, body, signal: AbortSignal.timeout(PATIENCE) }
   const response = await exchange(new URL(url), init, reach)
   if (response.status === 204) return {}
   const answer = await readAnswer(response, service)
