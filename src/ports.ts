@@ -196,6 +196,9 @@ export interface Transactions {
    * Runs `work` so that all of its writes take effect, or none: its own and those of every port on the same store that
    * it calls. A nested call joins.
    *
+   * `work` may run more than once, each time from its beginning, after what it wrote before was undone: databases end
+   * one of two transactions that meet (SQLSTATE 40001). What it does elsewhere must bear that.
+   *
    * @throws STORAGE_UNAVAILABLE, and whatever `work` throws, after everything was undone
    */
   transaction<T>(work: () => Promise<T>): Promise<T>

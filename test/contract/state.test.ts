@@ -13,21 +13,31 @@ import { openStore } from '../../src/adapters/store/store.js'
 import { storeState } from '../../src/adapters/store/state.js'
 import { systemIds } from '../../src/adapters/system.js'
 import { digestOf } from '../../src/encoding.js'
-import type { Charge, Hold, Ledger, State, Throttle, Use } from '../../src/ports.js'
+import type { Charge, Clock, Hold, Ledger, State, Throttle, Use } from '../../src/ports.js'
 import { NOW } from '../mint.js'
+import { hasPostgres, temporaryDatabases, withOption } from './postgres.js'
 
 /** Opens one more handle on the same state, as another process would; memory has one handle only. */
 interface Backend {
   readonly name: string
-  readonly open: (clock: {
-    now(): number
-  }) => Promise<{ readonly first: State; readonly second: State; readonly close: () => Promise<unknown> }>
+  readonly open: (
+    clock: Clock,
+  ) => Promise<{ readonly first: State; readonly second: State; readonly close: () => Promise<unknown> }>
 }
 
 let folder: string
 let files = 0
 beforeAll(async () => (folder = await mkdtemp(join(tmpdir(), 'procura-state-'))))
 afterAll(() => rm(folder, { recursive: true, force: true }))
+const { freshDatabase, dropAll } = temporaryDatabases()
+afterAll(dropAll)
+
+/** Two handles on one database, as two processes would have them. */
+async function twoOn(url: string, clock: Clock): Promise<Awaited<ReturnType<Backend['open']>>> {
+  const stores = [await openStore(url), await openStore(url)] as const
+  const [first, second] = stores.map(store => storeState(store, clock, systemIds)) as [State, State]
+  return { first, second, close: () => Promise.all(stores.map(store => store.close())) }
+}
 
 const backends: readonly Backend[] = [
   {
@@ -46,12 +56,14 @@ const backends: readonly Backend[] = [
   },
   {
     name: 'SQLite, two handles on one file',
-    async open(clock) {
-      const url = `sqlite://${join(folder, `${(files += 1)}.db`)}`
-      const stores = [await openStore(url), await openStore(url)] as const
-      const [first, second] = stores.map(store => storeState(store, clock, systemIds)) as [State, State]
-      return { first, second, close: () => Promise.all(stores.map(store => store.close())) }
-    },
+    open: clock => twoOn(`sqlite://${join(folder, `${(files += 1)}.db`)}`, clock),
+  },
+]
+const onPostgres: readonly Backend[] = [
+  { name: 'PostgreSQL, two pools', open: async clock => twoOn(await freshDatabase(), clock) },
+  {
+    name: 'PostgreSQL, two pools, serializable',
+    open: async clock => twoOn(withOption(await freshDatabase(), 'default_transaction_isolation=serializable'), clock),
   },
 ]
 
@@ -78,7 +90,7 @@ const settle = (
   ...rest: Parameters<typeof settleOn> extends [unknown, ...infer Rest] ? Rest : never
 ): ReturnType<Ledger['settle']> => settleOn(ledger, ...rest)
 
-describe.each(backends)('$name', ({ open }) => {
+describe.each([...backends, ...(hasPostgres ? onPostgres : [])])('$name', ({ open }) => {
   let now = NOW
   let first: State
   let second: State

@@ -14,6 +14,8 @@ export interface Backend {
   /** a database nobody has used */
   place(): Promise<string>
   open(place: string, listLength?: number): Promise<Store>
+  /** how many leases at once are many */
+  readonly leases: number
 }
 
 export const NOW = 1_793_000_000

@@ -20,14 +20,29 @@ const unavailable = (why: string) =>
   }) as unknown
 
 describe('SQLite: refusals', () => {
-  test.each(['postgres://u:secret@h/db', 'sqlite:', 'sqlite://', 'sqlite::memory', './file.db', 'sqlite:////x', ''])(
-    '%j is not a database URL',
-    async url => {
-      const error = await refusal(() => openDatabase(url))
-      expect(error).toMatchObject({ code: 'CONFIG_INVALID', facts: { at: 'database' } })
-      expect((error as Error).message).not.toContain('secret')
-    },
-  )
+  test.each([
+    'sqlite:',
+    'sqlite://',
+    'sqlite::memory',
+    './file.db',
+    'sqlite:////x',
+    '',
+    'mysql://u:secret@h/db',
+    'postgres://u:secret@h',
+    'postgres://u:secret@/db',
+    'postgres://u:secret@a,b/db',
+    'postgres://u:secret@h:x/db',
+    'postgres://u:secret@h/db?sslmode=prefer',
+    'postgres://u:secret@h/db?sslmode=no-verify',
+    'postgres://u:secret@h/db?sslmode=disable&sslmode=require',
+    'postgres://u:secret@h/db?ssl=0',
+    'postgres://u:secret@h/db?uselibpqcompat=true',
+    'postgres:///db?host=relative',
+  ])('%j is not a database URL', async url => {
+    const error = await refusal(() => openDatabase(url))
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', facts: { at: 'database' } })
+    expect((error as Error).message).not.toContain('secret')
+  })
 
   test.each([0, 1000, 1024, 3000, 2 ** 21])('a list of %i bits', async length => {
     expect(await refusal(() => openStore('sqlite::memory:', length))).toMatchObject({ code: 'CONFIG_INVALID' })
@@ -152,7 +167,7 @@ describe('SQLite: refusals', () => {
 
   test('a transaction that waited too long to begin is no harm to the others', async () => {
     const dataSource = await openSqlite(':memory:')
-    const turns = new Turns('test.db', 20)
+    const turns = new Turns('test.db', 1, 20)
     const end = await turns.take()
     const runner = new SqliteTurnRunner(dataSource.driver, turns, 'test.db')
     expect(await refusal(() => runner.startTransaction())).toStrictEqual(unavailable('test.db: busy'))
@@ -191,7 +206,7 @@ describe('SQLite: refusals', () => {
   })
 
   test('two that wait for each other are told so', async () => {
-    const turns = new Turns('test.db', 30)
+    const turns = new Turns('test.db', 1, 30)
     const end = await turns.take()
     expect(await refusal(() => turns.take())).toStrictEqual(unavailable('test.db: busy'))
     end()

@@ -5,14 +5,9 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { CredentialTable } from '../../src/adapters/store/entities.js'
 import { MIGRATIONS } from '../../src/adapters/store/migrations.js'
 import { openStore } from '../../src/adapters/store/store.js'
+import { storeContract } from './store-contract.js'
 import { type Backend, NOW, alice, credentialOf, temporaryFiles, together } from './store-fixtures.js'
-import { hostedContract } from './hosted-port.js'
-import { outboxContract } from './outbox-port.js'
-import { sealedKeysContract } from './sealed-keys.js'
-import { portsContract } from './store-ports.js'
-import { subjectsContract } from './store-subjects.js'
 import { compileSources, runChild } from './store-process.js'
-import { transactionsContract } from './store-transactions.js'
 
 const { folder, freshFile, clean } = temporaryFiles()
 afterAll(clean)
@@ -21,13 +16,9 @@ const sqlite: Backend = {
   name: 'SQLite',
   place: () => Promise.resolve(`sqlite://${freshFile()}`),
   open: openStore,
+  leases: 2000,
 }
-portsContract(sqlite)
-subjectsContract(sqlite)
-hostedContract(sqlite)
-outboxContract(sqlite)
-sealedKeysContract(sqlite)
-transactionsContract(sqlite)
+storeContract(sqlite)
 
 describe('SQLite: the file', () => {
   test('is made private, in a private folder, durable, with constraints', async () => {

@@ -27,4 +27,10 @@ export class Installation {
   async insertIfAbsent(name: string, value: string): Promise<boolean> {
     return insertMissing(this.#dataSource, InstallationTable, { name, value })
   }
+
+  /** Inside a transaction: whoever else locks the same name waits until it ends. */
+  async lock(name: string): Promise<void> {
+    // a row that is written is locked, on every engine
+    await this.#rows.upsert({ name: `lock ${name}`, value: '' }, ['name'])
+  }
 }

@@ -1,22 +1,59 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { DataSource, type QueryRunner, type ReplicationMode } from 'typeorm'
+import { DataSource, type DataSourceOptions, type EntityManager, type QueryRunner, type ReplicationMode } from 'typeorm'
+import { asStorageError, isConflict } from './failure.js'
+import { retrying } from './retry.js'
+import { Turns } from './turns.js'
 
 interface Transaction {
   readonly runner: QueryRunner
   /** operations and nested calls that have not ended */
   running: number
   over: boolean
-  /** the nested call that failed first */
-  failed: Promise<unknown> | null
+  /** what failed first: a statement or a nested call */
+  failure: { readonly error: unknown } | null
 }
+
+/** What operations wait for. */
+export interface Connections {
+  /** names the storage in errors */
+  readonly place: string
+  readonly connections: number
+}
+
+/** Verbs of an entity manager that make a transaction of their own; each may as well be one of ours. */
+const SEVERAL_STATEMENTS = ['save', 'remove', 'softRemove', 'recover'] as const
 
 /**
  * A data source whose every operation joins the transaction it is called in: TypeORM asks {@link createQueryRunner} for
  * a runner whenever it needs the database, so repositories, managers and query builders, Veramo's as well as ours, are
  * covered in one place.
  */
-export class JoiningDataSource extends DataSource {
+export abstract class JoiningDataSource extends DataSource {
+  /** Names the storage in errors. */
+  readonly place: string
+  protected readonly turns: Turns
   readonly #current = new AsyncLocalStorage<Transaction>()
+  #closing: Promise<void> | undefined
+
+  protected constructor(options: DataSourceOptions, { place, connections }: Connections) {
+    super(options)
+    this.place = place
+    this.turns = new Turns(place, connections)
+  }
+
+  /** Opens the storage. Veramo's stores call this on a data source that is not open: one that was closed stays so. */
+  override async initialize(): Promise<this> {
+    if (this.#closing !== undefined) await this.turns.take()
+    return super.initialize()
+  }
+
+  /** Closes after everything that was begun has ended. Closing twice is the same as once. @throws STORAGE_UNAVAILABLE */
+  override destroy(): Promise<void> {
+    if (this.#current.getStore()?.over === false) {
+      return Promise.reject(new Error('a store cannot be closed inside one of its transactions'))
+    }
+    return (this.#closing ??= this.#shut())
+  }
 
   /** A runner on the current transaction, else one of its own. Whoever asks releases it. */
   override createQueryRunner(mode: ReplicationMode = 'master'): QueryRunner {
@@ -24,26 +61,52 @@ export class JoiningDataSource extends DataSource {
     return current === undefined ? this.ownRunner(mode) : this.#join(current)
   }
 
+  /** A manager; one without a runner of its own saves in transactions of ours, which are tried again after a conflict. */
+  override createEntityManager(runner?: QueryRunner): EntityManager {
+    const manager = super.createEntityManager(runner)
+    if (runner !== undefined) return manager
+    for (const verb of SEVERAL_STATEMENTS) {
+      const plain = Reflect.get(manager, verb) as (...given: unknown[]) => Promise<unknown>
+      Reflect.set(manager, verb, (...given: unknown[]) => this.atomically(() => plain.apply(manager, given)))
+    }
+    return manager
+  }
+
   /**
-   * Runs `work` so that all of its writes take effect, or none. A nested call joins; when it fails, the whole is undone
-   * even if `work` goes on.
+   * Runs `work` so that all of its writes take effect, or none. A nested call joins; when it or a statement fails, the
+   * whole is undone even if `work` goes on. If the database undid it because of others at the same time, `work` runs
+   * again, from its beginning.
    *
    * `work` awaits what it starts. What is still running when `work` ends undoes the transaction, and what runs later
    * is refused.
    *
    * @throws STORAGE_UNAVAILABLE, and whatever `work` throws, after everything was undone
    */
-  async atomically<T>(work: () => Promise<T>): Promise<T> {
+  atomically<T>(work: () => Promise<T>): Promise<T> {
     const outer = this.#current.getStore()
-    if (outer !== undefined) return nested(outer, work)
+    return outer === undefined ? this.#outermost(work) : nested(outer, work)
+  }
 
+  /** A runner that joins nothing. */
+  protected abstract ownRunner(mode: ReplicationMode): QueryRunner
+
+  async #outermost<T>(work: () => Promise<T>): Promise<T> {
     const runner = this.ownRunner('master')
-    const transaction: Transaction = { runner, running: 0, over: false, failed: null }
+    try {
+      // it keeps its connection while it pauses, so there are fewer to meet
+      return await retrying(() => this.#attempt(runner, work))
+    } finally {
+      await runner.release()
+    }
+  }
+
+  async #attempt<T>(runner: QueryRunner, work: () => Promise<T>): Promise<T> {
+    const transaction: Transaction = { runner, running: 0, over: false, failure: null }
     try {
       await runner.startTransaction()
       const result = await this.#current.run(transaction, work)
-      await transaction.failed
       transaction.over = true
+      if (transaction.failure !== null) throw transaction.failure.error
       if (transaction.running > 0) throw new Error('a transaction ended before the work that was started in it')
       await runner.commitTransaction()
       return result
@@ -51,20 +114,19 @@ export class JoiningDataSource extends DataSource {
       transaction.over = true
       // the first error says more than the one it leads to
       if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined)
-      throw error
-    } finally {
-      await runner.release()
+      throw isConflict(transaction.failure?.error) ? transaction.failure?.error : error
     }
   }
 
-  /** A runner that joins nothing. */
-  protected ownRunner(mode: ReplicationMode): QueryRunner {
-    return super.createQueryRunner(mode)
-  }
-
-  /** True inside the work of a transaction that has not ended. */
-  protected get inTransaction(): boolean {
-    return this.#current.getStore()?.over === false
+  async #shut(): Promise<void> {
+    this.turns.refuse('closed')
+    await this.turns.drained()
+    if (!this.isInitialized) return
+    try {
+      await super.destroy()
+    } catch (error) {
+      throw asStorageError(error, this.place)
+    }
   }
 
   /** The transaction's runner, whose own transactions and release count for this one operation only. */
@@ -82,12 +144,19 @@ export class JoiningDataSource extends DataSource {
       query: async (sql: string, parameters?: unknown[], structured = false): Promise<unknown> => {
         requireRunning(transaction)
         if (joined.isReleased) throw new Error('a query runner was used after its release')
-        return (await runner.query(sql, parameters, structured as true)) as unknown
+        // PostgreSQL would refuse what follows, and undo the whole at its COMMIT without a word
+        if (transaction.failure !== null) throw transaction.failure.error
+        try {
+          return (await runner.query(sql, parameters, structured as true)) as unknown
+        } catch (error) {
+          transaction.failure ??= { error }
+          throw error
+        }
       },
       startTransaction: begin,
       commitTransaction: begin,
       rollbackTransaction: (): Promise<void> => {
-        transaction.failed ??= rejected('an operation of the transaction was rolled back')
+        transaction.failure ??= { error: new Error('an operation of the transaction was rolled back') }
         return Promise.resolve()
       },
       release: (): Promise<void> => {
@@ -104,21 +173,14 @@ export class JoiningDataSource extends DataSource {
 async function nested<T>(outer: Transaction, work: () => Promise<T>): Promise<T> {
   requireRunning(outer)
   outer.running += 1
-  const attempt = Promise.resolve().then(work)
   try {
-    return await attempt
+    return await work()
   } catch (error) {
-    outer.failed ??= attempt
+    outer.failure ??= { error }
     throw error
   } finally {
     outer.running -= 1
   }
-}
-
-function rejected(why: string): Promise<unknown> {
-  const promise = Promise.reject(new Error(why))
-  promise.catch(() => undefined)
-  return promise
 }
 
 function requireRunning(transaction: Transaction): void {

@@ -3,6 +3,7 @@ import { SqliteQueryRunner } from 'typeorm/driver/sqlite/SqliteQueryRunner.js'
 import type { SqliteDriver } from 'typeorm/driver/sqlite/SqliteDriver.js'
 import { isProcuraError } from '../../errors.js'
 import { asStorageError } from './failure.js'
+import { Sequence } from './sequence.js'
 import type { Turns } from './turns.js'
 
 /**
@@ -13,8 +14,8 @@ import type { Turns } from './turns.js'
 export class SqliteTurnRunner extends SqliteQueryRunner {
   readonly #turns: Turns
   readonly #file: string
+  readonly #statements = new Sequence()
   #turn: Promise<() => void> | undefined
-  #statements: Promise<unknown> = Promise.resolve()
   #failure: Error | undefined
 
   /** @param file - names the database in errors */
@@ -40,7 +41,7 @@ export class SqliteTurnRunner extends SqliteQueryRunner {
   override query(sql: string, parameters: unknown[] | undefined, structured: true): Promise<QueryResult>
   override query(sql: string, parameters?: unknown[], structured?: boolean): Promise<unknown>
   override query(sql: string, parameters?: unknown[], structured = false): Promise<unknown> {
-    const run = async (): Promise<unknown> => {
+    return this.#statements.run(async () => {
       // SQLite ends the transaction by itself after some failures; what followed would be kept, each on its own
       if (this.#failure !== undefined && sql !== 'ROLLBACK') throw this.#failure
       try {
@@ -56,10 +57,7 @@ export class SqliteTurnRunner extends SqliteQueryRunner {
         if (isProcuraError(error) && this.isTransactionActive) this.#failure = error
         throw error
       }
-    }
-    const result = this.#statements.then(run)
-    this.#statements = result.catch(() => undefined)
-    return result
+    })
   }
 
   /** A transaction that did not begin is not active. */
@@ -93,19 +91,12 @@ export class SqliteTurnRunner extends SqliteQueryRunner {
   /** Gives the connection to the next in turn, once no statement is under way and no transaction is open. */
   override async release(): Promise<void> {
     if (this.isReleased) return
-    await this.#settled()
+    await this.#statements.settled()
     if (this.isTransactionActive) await this.rollbackTransaction()
-    await this.#settled()
+    await this.#statements.settled()
     this.isReleased = true
     await super.release()
     const end = await this.#turn?.catch(() => undefined)
     end?.()
-  }
-
-  async #settled(): Promise<void> {
-    for (let last: unknown; last !== this.#statements;) {
-      last = this.#statements
-      await this.#statements
-    }
   }
 }

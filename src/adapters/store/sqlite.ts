@@ -1,20 +1,12 @@
 import { mkdir, open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { Entities, migrations } from '@veramo/data-store'
 import sqlite3 from 'sqlite3'
 import type { DataSource, QueryRunner } from 'typeorm'
 import type { SqliteDriver } from 'typeorm/driver/sqlite/SqliteDriver.js'
-import { ENTITIES } from './entities.js'
-import { HostedKeyTable } from './hosted-entities.js'
-import { OUTBOX_ENTITIES } from './outbox-entities.js'
-import { KEY_ENTITIES } from './key-entities.js'
-import { STATE_ENTITIES } from './state-entities.js'
-import { asOpeningError, asStorageError } from './failure.js'
+import { asOpeningError } from './failure.js'
 import { JoiningDataSource } from './joining.js'
-import { MIGRATIONS } from './migrations.js'
-import { SUBJECT_ENTITIES } from './subject-entities.js'
+import { SCHEMA } from './schema.js'
 import { SqliteTurnRunner } from './sqlite-runner.js'
-import { Turns } from './turns.js'
 
 const MEMORY = ':memory:'
 /** How long SQLite waits for another process, in milliseconds. */
@@ -23,59 +15,25 @@ const BUSY_TIMEOUT = 5_000
 /** One SQLite file, or one in memory, with one writer per process and any number of processes. */
 export class SqliteDataSource extends JoiningDataSource {
   declare readonly driver: SqliteDriver
-  readonly #file: string
-  readonly #turns: Turns
-  #closing: Promise<void> | undefined
 
   constructor(file: string) {
-    super({
-      type: 'sqlite',
-      database: file,
-      // TypeORM switches on a mode that records a stack trace for each statement
-      driver: { ...sqlite3, verbose: () => sqlite3 },
-      busyTimeout: BUSY_TIMEOUT,
-      entities: [
-        ...Entities,
-        ...ENTITIES,
-        ...KEY_ENTITIES,
-        ...STATE_ENTITIES,
-        ...OUTBOX_ENTITIES,
-        ...SUBJECT_ENTITIES,
-        HostedKeyTable,
-      ],
-      migrations: [...migrations, ...MIGRATIONS],
-      logging: false,
-    })
-    this.#file = file
-    this.#turns = new Turns(file)
-  }
-
-  /** Opens the connection. Veramo's stores call this on a data source that is not open: one that was closed stays so. */
-  override async initialize(): Promise<this> {
-    if (this.#closing !== undefined) await this.#turns.take()
-    return super.initialize()
-  }
-
-  /** Closes the file after everything that was begun has ended. Closing twice is the same as once. */
-  override destroy(): Promise<void> {
-    if (this.inTransaction) return Promise.reject(new Error('a store cannot be closed inside one of its transactions'))
-    return (this.#closing ??= this.#shut())
+    super(
+      {
+        type: 'sqlite',
+        database: file,
+        // TypeORM switches on a mode that records a stack trace for each statement
+        driver: { ...sqlite3, verbose: () => sqlite3 },
+        busyTimeout: BUSY_TIMEOUT,
+        ...SCHEMA,
+        logging: false,
+      },
+      { place: file, connections: 1 },
+    )
   }
 
   protected override ownRunner(): QueryRunner {
-    const runner = new SqliteTurnRunner(this.driver, this.#turns, this.#file)
+    const runner = new SqliteTurnRunner(this.driver, this.turns, this.place)
     return Object.assign(runner, { manager: this.createEntityManager(runner) })
-  }
-
-  async #shut(): Promise<void> {
-    this.#turns.refuse('closed')
-    await this.#turns.drained()
-    if (!this.isInitialized) return
-    try {
-      await super.destroy()
-    } catch (error) {
-      throw asStorageError(error, this.#file)
-    }
   }
 }
 

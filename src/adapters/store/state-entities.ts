@@ -33,21 +33,40 @@ export const SpendingTable = table<SpendingRow>({
   name: 'VerifierSpending',
   tableName: 'verifier_spending',
   columns: { account: { ...text, primary: true }, spent: whole, until: whole },
+  indices: [{ name: 'verifier_spending_until', columns: ['until'] }],
+})
+
+/** A row of `verifier_rate`: whoever counts the calls of an account writes its row first. */
+export interface RateRow {
+  readonly account: string
+  /** when the last call leaves the window, and the row may go */
+  readonly until: UnixSeconds
+}
+
+/** Rates. */
+export const RateTable = table<RateRow>({
+  name: 'VerifierRate',
+  tableName: 'verifier_rate',
+  columns: { account: { ...text, primary: true }, until: whole },
+  indices: [{ name: 'verifier_rate_until', columns: ['until'] }],
 })
 
 /** A row of `verifier_call`: one accepted call under a rate. */
 export interface CallRow {
-  readonly id: number
   readonly account: string
+  readonly n: number
   readonly at: UnixSeconds
 }
 
-/** Rates. */
+/** Calls. */
 export const CallTable = table<CallRow>({
   name: 'VerifierCall',
   tableName: 'verifier_call',
-  columns: { id: { type: 'integer', primary: true, generated: 'increment' }, account: text, at: whole },
-  indices: [{ name: 'verifier_call_account', columns: ['account', 'at'] }],
+  columns: { account: { ...text, primary: true }, n: { ...whole, primary: true }, at: whole },
+  indices: [
+    { name: 'verifier_call_account', columns: ['account', 'at'] },
+    { name: 'verifier_call_at', columns: ['at'] },
+  ],
 })
 
 /** A row of `verifier_nonce`: a challenge that was handed out and not used yet. */
@@ -133,6 +152,7 @@ export const VersionTable = table<VersionRow>({
 export const STATE_ENTITIES = [
   UsedTable,
   SpendingTable,
+  RateTable,
   CallTable,
   ChainTable,
   NonceTable,

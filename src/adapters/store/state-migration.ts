@@ -3,6 +3,7 @@ import { type MigrationInterface, type QueryRunner, Table } from 'typeorm'
 const TABLES = [
   'verifier_used',
   'verifier_spending',
+  'verifier_rate',
   'verifier_call',
   'verifier_chain',
   'verifier_nonce',
@@ -35,17 +36,31 @@ export class CreateVerifierState1793000000002 implements MigrationInterface {
           { name: 'spent', ...whole },
           { name: 'until', ...whole },
         ],
+        indices: [{ name: 'verifier_spending_until', columnNames: ['until'] }],
+      }),
+    )
+    await runner.createTable(
+      new Table({
+        name: 'verifier_rate',
+        columns: [
+          { name: 'account', ...text, isPrimary: true },
+          { name: 'until', ...whole },
+        ],
+        indices: [{ name: 'verifier_rate_until', columnNames: ['until'] }],
       }),
     )
     await runner.createTable(
       new Table({
         name: 'verifier_call',
         columns: [
-          { name: 'id', type: 'integer', isPrimary: true, isGenerated: true, generationStrategy: 'increment' },
-          { name: 'account', ...text },
+          { name: 'account', ...text, isPrimary: true },
+          { name: 'n', ...whole, isPrimary: true },
           { name: 'at', ...whole },
         ],
-        indices: [{ name: 'verifier_call_account', columnNames: ['account', 'at'] }],
+        indices: [
+          { name: 'verifier_call_account', columnNames: ['account', 'at'] },
+          { name: 'verifier_call_at', columnNames: ['at'] },
+        ],
       }),
     )
     await runner.createTable(

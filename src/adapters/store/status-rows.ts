@@ -8,6 +8,7 @@ import { permutation } from '../../status/allocation.js'
 import type { UnixSeconds } from '../../time.js'
 import { type IndexRow, IndexTable, type ListRow, ListTable, RevocationTable } from './entities.js'
 import { insertMissing } from './insert.js'
+import { Installation } from './installation.js'
 
 /** Bits of a list, unless told otherwise: the least that a verifier accepts. */
 export const LIST_LENGTH = 131_072
@@ -112,17 +113,25 @@ export class StatusTables implements StatusRows {
    * that moves it locks the row, so what is read afterwards is what it made.
    */
   async #advance(count: number): Promise<ListRow> {
-    for (;;) {
-      const { affected } = await this.#lists
-        .createQueryBuilder()
-        .update()
-        .set({ taken: () => 'taken + :count' })
-        .where('closed = :closed AND taken + :count <= length * 3 / 4', { closed: false, count })
-        .execute()
-      if (affected === 1) return this.#lists.findOneByOrFail({ closed: false })
-      await this.#lists.update({ closed: false }, { closed: true })
-      await this.#openNext()
+    if (!(await this.#move(count))) {
+      // one after the other: whoever waited here finds the list that was opened meanwhile
+      await new Installation(this.#dataSource).lock('status lists')
+      while (!(await this.#move(count))) {
+        await this.#lists.update({ closed: false }, { closed: true })
+        await this.#openNext()
+      }
     }
+    return this.#lists.findOneByOrFail({ closed: false })
+  }
+
+  async #move(count: number): Promise<boolean> {
+    const { affected } = await this.#lists
+      .createQueryBuilder()
+      .update()
+      .set({ taken: () => 'taken + :count' })
+      .where('closed = :closed AND taken + :count <= length * 3 / 4', { closed: false, count })
+      .execute()
+    return affected === 1
   }
 
   async #openNext(): Promise<void> {

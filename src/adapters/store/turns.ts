@@ -1,38 +1,45 @@
 import { ProcuraError } from '../../errors.js'
 
-/** How long an operation waits for the connection before it is refused, in milliseconds. */
+/** How long an operation waits for a connection before it is refused, in milliseconds. */
 const PATIENCE = 30_000
 
-/** Grants one connection to one operation at a time, in the order of asking. */
+/** Grants connections, each to one operation at a time, in the order of asking. */
 export class Turns {
   readonly #what: string
+  readonly #connections: number
   readonly #patience: number
-  #last: Promise<void> = Promise.resolve()
+  /** what grants a turn to each that waits, first come first */
+  readonly #waiting = new Set<() => void>()
+  readonly #draining: (() => void)[] = []
+  #taken = 0
   #refusal: string | null = null
 
   /**
-   * @param what - names the connection in errors
+   * @param what - names the storage in errors
+   * @param connections - how many there are
    * @param patience - milliseconds
    */
-  constructor(what: string, patience = PATIENCE) {
+  constructor(what: string, connections: number, patience = PATIENCE) {
     this.#what = what
+    this.#connections = connections
     this.#patience = patience
   }
 
   /**
-   * Waits for the turn.
+   * Waits for a turn.
    *
-   * @returns what the caller calls when it is done
-   * @throws STORAGE_UNAVAILABLE - refused, or the wait was too long: two operations that wait for each other end here
+   * @returns what the caller calls when it is done; calling it again does nothing
+   * @throws STORAGE_UNAVAILABLE - refused, or the wait was too long: operations that wait for each other end here
    */
   async take(): Promise<() => void> {
     if (this.#refusal !== null) throw this.#unavailable(this.#refusal)
-    const before = this.#last
-    let end: () => void = () => undefined
-    this.#last = new Promise(resolve => (end = resolve))
-    if (await within(before, this.#patience)) return end
-    void before.then(end)
-    throw this.#unavailable(`busy for ${this.#patience / 1000} s`)
+    if (this.#taken < this.#connections) this.#taken += 1
+    else await this.#wait()
+    let isOver = false
+    return () => {
+      if (!isOver) this.#end()
+      isOver = true
+    }
   }
 
   /** Refuses every turn that is asked for from now on. Turns already asked for are still granted. */
@@ -40,22 +47,38 @@ export class Turns {
     this.#refusal ??= why
   }
 
-  /** Resolves when every turn asked for so far is over. */
-  async drained(): Promise<void> {
-    await this.#last
+  /** Resolves when every turn is over. */
+  drained(): Promise<void> {
+    if (this.#taken === 0) return Promise.resolve()
+    return new Promise(resolve => this.#draining.push(resolve))
+  }
+
+  #wait(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const grant = (): void => {
+        clearTimeout(timer)
+        resolve()
+      }
+      const timer = setTimeout(() => {
+        this.#waiting.delete(grant)
+        reject(this.#unavailable(`busy for ${this.#patience / 1000} s`))
+      }, this.#patience)
+      this.#waiting.add(grant)
+    })
+  }
+
+  #end(): void {
+    const [next] = this.#waiting
+    if (next !== undefined) {
+      this.#waiting.delete(next)
+      next()
+      return
+    }
+    this.#taken -= 1
+    if (this.#taken === 0) for (const tell of this.#draining.splice(0)) tell()
   }
 
   #unavailable(why: string): ProcuraError {
     return new ProcuraError('STORAGE_UNAVAILABLE', { why: `${this.#what}: ${why}` })
   }
-}
-
-function within(promise: Promise<void>, milliseconds: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const timer = setTimeout(() => resolve(false), milliseconds)
-    void promise.then(() => {
-      clearTimeout(timer)
-      resolve(true)
-    })
-  })
 }

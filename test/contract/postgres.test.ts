@@ -1,0 +1,16 @@
+import { afterAll, describe } from 'vitest'
+import { openStore } from '../../src/adapters/store/store.js'
+import { storeContract } from './store-contract.js'
+import { hasPostgres, temporaryDatabases, withOption } from './postgres.js'
+
+const { freshDatabase, dropAll } = temporaryDatabases()
+afterAll(dropAll)
+
+describe.runIf(hasPostgres)('PostgreSQL', () => {
+  const plain = { name: 'read committed', place: freshDatabase, open: openStore, leases: 300 }
+  storeContract(plain)
+
+  const place = async () => withOption(await freshDatabase(), 'default_transaction_isolation=serializable')
+  const strict = { ...plain, name: 'serializable', place, leases: 100 }
+  storeContract(strict)
+})
