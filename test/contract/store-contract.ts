@@ -1,11 +1,17 @@
+import { hostedContract } from './hosted-port.js'
+import { outboxContract } from './outbox-port.js'
+import { sealedKeysContract } from './sealed-keys.js'
 import type { Backend } from './store-fixtures.js'
-import { outboxContract } from './store-outbox.js'
 import { portsContract } from './store-ports.js'
+import { subjectsContract } from './store-subjects.js'
 import { transactionsContract } from './store-transactions.js'
 
 /** What every store promises, on whichever engine. */
 export function storeContract(backend: Backend): void {
   portsContract(backend)
+  subjectsContract(backend)
+  hostedContract(backend)
   outboxContract(backend)
+  sealedKeysContract(backend)
   transactionsContract(backend)
 }
