@@ -75,6 +75,20 @@ export interface Revocations {
   about(targets: readonly (Digest | Did)[], signers: readonly Did[]): Promise<readonly RevocationEvent[]>
 }
 
+/** How far each feed was followed; survives a restart, so that a verifier goes on where it was. */
+export interface FeedPositions {
+  /** The number up to which all was learned; 0 if nothing was. @throws STATUS_UNAVAILABLE */
+  read(feed: string): Promise<number>
+  /** Remembers it, also where it fell: a feed can be restored from an older copy. @throws STATUS_UNAVAILABLE */
+  write(feed: string, seq: number): Promise<void>
+}
+
+/** The feeds that a verifier follows, as its policy names them. */
+export interface Streams {
+  /** True if all that this issuer announced has arrived: followed without a gap, and heard from within 30 s. */
+  isHealthy(issuer: Did): boolean
+}
+
 /** Something that may be used once. */
 export interface Use {
   /** names it: the signer's key and the token's `jti` */
@@ -182,6 +196,7 @@ export interface State {
   readonly chains: Chains
   readonly nonces: Nonces
   readonly revocations: Revocations
+  readonly feedPositions: FeedPositions
 }
 
 /** Where decisions are put on record before they are returned. */

@@ -51,9 +51,9 @@ test('the public names of every subpath: types', () => {
   }
   expect(names).toMatchInlineSnapshot(`
     {
-      ".": "Agent Announced Announcement Audit Authority AuthorityDraft Budget Call Chains Charge Clock Code Commitment Constraint Credentials Decision Delegation Did DidUrl Digest Evidence Facts Grant GrantJson GrantRequest Held Hold HoldState HostedDids HostedKey Ids Issuer IssuerPorts Json JsonObject KeyHolder Keys Kind Ledger ListVersions LocalVerifier Nonces Outbox Policy PolicyGrant PublicKey Rate ReceivedRequest Relationship RevocationEvent Revocations Revoked Risk Root Scalar Sealed Settlement Signer Snapshot State StatusIssuer StatusLeases StatusLists StatusPlace StatusRows StoredCredential StoredList Throttle Transactions Use Vault Verified Verifier VerifierPorts Wallet WalletPorts",
+      ".": "Agent Announced Announcement Audit Authority AuthorityDraft Budget Call Chains Charge Clock Code Commitment Constraint Credentials Decision Delegation Did DidUrl Digest Evidence Facts FeedPositions Grant GrantJson GrantRequest Held Hold HoldState HostedDids HostedKey Ids Issuer IssuerPorts Json JsonObject KeyHolder Keys Kind Ledger ListVersions LocalVerifier Nonces Outbox Policy PolicyGrant PublicKey Rate ReceivedRequest Relationship RevocationEvent Revocations Revoked Risk Root Scalar Sealed Settlement Signer Snapshot State StatusIssuer StatusLeases StatusLists StatusPlace StatusRows StoredCredential StoredList Streams Subject SubjectKind SubjectQuery SubjectState Subjects Throttle Transactions Use Vault Verified Verifier VerifierPorts Wallet WalletPorts",
       "./fastify": "GuardOptions Guarded",
-      "./issuer": "IssuerOptions OpenIssuer RootGrant",
+      "./issuer": "IssuerOptions OpenIssuer RootGrant SubjectRegistration",
       "./service": "Service ServiceOptions",
       "./veramo": "AgentFile DecideArgs DelegateArgs ExplainArgs PluginVerifier PluginWallet PresentArgs ProcuraMethods ProcuraPluginOptions ReceiveArgs Registry VcJoseOptions VeramoAgent",
       "./verifier": "Commitment DatabaseState Decision LocalVerifier RemoteOptions State Verifier VerifierOptions",

@@ -40,6 +40,7 @@ const procura = z.strictObject({
     .array(resourceServer)
     .refine(all => new Set(all.map(one => one.secretHash)).size === all.length, 'two share one secret')
     .default([]),
+  events: z.enum(['public', 'resource-servers']).default('public'),
 })
 
 /** The `procura:` block of an agent file. Paths are relative to the working directory. */

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseConnect, type Connect } from '../adapters/resolve/connect.js'
-import { createFetch } from '../adapters/resolve/fetch.js'
+import { createFetch, type StreamingFetch } from '../adapters/resolve/fetch.js'
 import { createKeys, type ResolvedKeys } from '../adapters/resolve/keys.js'
-import { createStatusLists } from '../adapters/resolve/status-lists.js'
+import { createStatusLists, type CachedStatusLists } from '../adapters/resolve/status-lists.js'
 import type { Hosted } from '../adapters/resolve/documents.js'
 import { openStore, type Store } from '../adapters/store/store.js'
 import { singleProcessState } from '../adapters/state/memory.js'
@@ -18,7 +18,6 @@ import { veramoVault, type VeramoVault } from '../adapters/veramo/vault.js'
 import { ProcuraError } from '../errors.js'
 import { isObject, parseJson, type JsonObject } from '../json.js'
 import { MAX_STATUS_AGE } from '../policy/policy.js'
-import type { StatusLists } from '../ports.js'
 
 /** The `agent.yml` of the package. */
 export const AGENT_FILE = fileURLToPath(new URL('../../agent.yml', import.meta.url))
@@ -26,7 +25,8 @@ export const AGENT_FILE = fileURLToPath(new URL('../../agent.yml', import.meta.u
 /** What reaches other machines. */
 export interface Network {
   readonly keys: ResolvedKeys
-  readonly statusLists: StatusLists
+  readonly statusLists: CachedStatusLists
+  readonly fetch: StreamingFetch
   /** where an https origin is reached: itself, or what `connect` names */
   readonly reach: (origin: string) => string
   close(): Promise<void>
@@ -39,6 +39,7 @@ export function openNetwork(connect: Connect, hosted?: Hosted): Network {
   return {
     keys: createKeys({ fetch, clock: systemClock, hosted }),
     statusLists: createStatusLists({ fetch, clock: systemClock }),
+    fetch,
     reach: origin => exceptions.get(origin) ?? origin,
     close: () => fetch.close(),
   }

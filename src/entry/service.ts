@@ -132,6 +132,7 @@ async function start(
     document,
     hosting,
     resourceServers,
+    events: { outbox: store.outbox, signer, clock: systemClock, readers: config.events },
     admins,
     onDefect,
   })

@@ -27,7 +27,7 @@ import { requireLive } from './live.js'
 import type { Verdicts } from './verdicts.js'
 
 /** Everything a verifier needs of the world. None may be left out. */
-export interface VerifierPorts extends State {
+export interface VerifierPorts extends Omit<State, 'feedPositions'> {
   readonly clock: Clock
   readonly ids: Ids
   readonly keys: Keys

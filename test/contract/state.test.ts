@@ -6,6 +6,7 @@ import {
   memoryChains,
   memoryLedger,
   memoryNonces,
+  memoryPositions,
   memoryRevocations,
   memoryVersions,
 } from '../../src/adapters/state/memory.js'
@@ -50,6 +51,7 @@ const backends: readonly Backend[] = [
         chains: memoryChains(clock),
         nonces: memoryNonces(clock, systemIds),
         revocations: memoryRevocations(),
+        feedPositions: memoryPositions(),
       }
       return Promise.resolve({ first: state, second: state, close: () => Promise.resolve() })
     },

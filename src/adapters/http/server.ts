@@ -10,6 +10,7 @@ import type { Caller, Registrar } from '../../registrar/registrar.js'
 import { allocationBody, decisionBody, emptyBody, grantBody, parseBody, revocationBody, verifyBody } from './bodies.js'
 import { keepChain } from './chains.js'
 import { provePossession, proveCaller, proveResourceServer, type ProofPorts, type ResourceServer } from './callers.js'
+import { routeEvents, type EventParts } from './events.js'
 import { PROBLEM, toProblem, toRefusal } from './problem.js'
 import { subjectRoutes, toIssued } from './subjects.js'
 
@@ -24,6 +25,7 @@ export interface ServerParts extends ProofPorts {
   /** documents of agents under paths of the origin */
   readonly hosting: Pick<Hosting, 'documentAt'>
   readonly resourceServers: readonly ResourceServer[]
+  readonly events: Omit<EventParts, 'resourceServers'>
   readonly admins: ReadonlySet<Did>
   /** told of every answer of 500 */
   readonly onDefect: (error: unknown) => void
@@ -89,6 +91,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
     const { token } = await issuer.list(request.params.list)
     return sendCacheable(request, reply.type('application/vc+jwt').header('cache-control', LIST_CACHE), token)
   })
+
+  routeEvents(app, { ...parts.events, resourceServers: parts.resourceServers })
 
   app.post('/v1/verify', async request => {
     const { verifier } = proveResourceServer(request, parts.resourceServers)

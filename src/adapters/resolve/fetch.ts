@@ -21,7 +21,14 @@ export interface Wanted {
   readonly accept: string
   /** `If-None-Match`; without it a 304 is a failure */
   readonly etag?: string | undefined
+  /** sent as they are */
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
+
+/** What came of opening a stream. */
+export type Opened = { readonly kind: 'open'; readonly body: AsyncIterable<Uint8Array> } | Refused
+
+type Refused = Extract<Reply, { readonly kind: 'forbidden' | 'failed' }>
 
 /** GET for URLs that a stranger chose. */
 export interface GuardedFetch {
@@ -29,6 +36,15 @@ export interface GuardedFetch {
   get(url: string, wanted: Wanted): Promise<Reply>
   /** Closes idle connections; requests under way fail. */
   close(): Promise<void>
+}
+
+/** The same for bodies that have no end. */
+export interface StreamingFetch extends GuardedFetch {
+  /**
+   * Opens a body; the deadline holds until its headers are there. Never throws; the body does, when it breaks off or
+   * `signal` ends it.
+   */
+  open(url: string, wanted: Omit<Wanted, 'maxBytes' | 'etag'>, signal: AbortSignal): Promise<Opened>
 }
 
 /** Limits of {@link createFetch}; each has a default. */
@@ -55,7 +71,7 @@ const LATE = 'DEADLINE'
  * @throws CONFIG_INVALID - the exceptions are malformed
  * @see https://www.w3.org/TR/did-core/#security-considerations
  */
-export function createFetch(options: FetchOptions = {}): GuardedFetch {
+export function createFetch(options: FetchOptions = {}): StreamingFetch {
   const { deadline = 3000, parallel = 8, queue = 64, lookup = systemAddresses } = options
   const exceptions = parseConnect(options.connect ?? {})
   const common = {
@@ -72,32 +88,54 @@ export function createFetch(options: FetchOptions = {}): GuardedFetch {
   const excepted = new Agent({ ...common, connect: tls })
   const pending = new Map<string, number>()
 
+  /** Where to ask, or why not: judged before any I/O. */
+  function aim(url: string): Aimed | Refused {
+    const target = URL.canParse(url) ? new URL(url) : null
+    if (target === null) return failed('not a URL')
+    if (target.protocol !== 'https:') return failed('not https')
+    const exception = exceptions.get(target.origin)
+    if (exception === undefined && isForbiddenHost(target.hostname)) return { kind: 'forbidden', host: target.hostname }
+    if (target.href !== url || target.username !== '' || target.password !== '' || url.includes('#')) {
+      return failed('not a canonical URL without userinfo and fragment')
+    }
+    const agent = exception === undefined ? guarded : excepted
+    return { kind: 'aimed', agent, origin: exception ?? target.origin, target }
+  }
+
   return {
     async get(url, wanted) {
-      const target = URL.canParse(url) ? new URL(url) : null
-      if (target === null) return failed('not a URL')
-      if (target.protocol !== 'https:') return failed('not https')
-      const exception = exceptions.get(target.origin)
-      if (exception === undefined && isForbiddenHost(target.hostname))
-        return { kind: 'forbidden', host: target.hostname }
-      if (target.href !== url || target.username !== '' || target.password !== '' || url.includes('#')) {
-        return failed('not a canonical URL without userinfo and fragment')
-      }
+      const aimed = aim(url)
+      if (aimed.kind !== 'aimed') return aimed
+      const { target } = aimed
       const waiting = pending.get(target.origin) ?? 0
       if (waiting >= queue) return failed('too many requests at once')
       pending.set(target.origin, waiting + 1)
       try {
-        return await within(deadline, signal => {
-          const agent = exception === undefined ? guarded : excepted
-          return exchange(agent, exception ?? target.origin, target, wanted, signal)
-        })
+        return await within(deadline, signal => exchange(aimed, wanted, signal))
       } catch (error) {
-        const code = codeOf(error)
-        return code === FORBIDDEN ? { kind: 'forbidden', host: target.hostname } : failed(code)
+        return refused(error, target)
       } finally {
         const left = (pending.get(target.origin) ?? 1) - 1
         if (left === 0) pending.delete(target.origin)
         else pending.set(target.origin, left)
+      }
+    },
+    async open(url, wanted, signal) {
+      const aimed = aim(url)
+      if (aimed.kind !== 'aimed') return aimed
+      const late = new AbortController()
+      const timer = setTimeout(() => late.abort(coded(LATE, 'deadline')), deadline)
+      try {
+        const { statusCode, headers, body } = await ask(aimed, wanted, AbortSignal.any([signal, late.signal]), 0)
+        if (statusCode === 200 && (headers['content-encoding'] ?? 'identity') === 'identity') {
+          return { kind: 'open', body: body as AsyncIterable<Uint8Array> }
+        }
+        body.on('error', () => undefined).destroy()
+        return failed(statusCode === 200 ? 'content encoding' : `status ${statusCode}`)
+      } catch (error) {
+        return refused(error, aimed.target)
+      } finally {
+        clearTimeout(timer)
       }
     },
     async close() {
@@ -106,25 +144,40 @@ export function createFetch(options: FetchOptions = {}): GuardedFetch {
   }
 }
 
-async function exchange(
-  agent: Agent,
-  origin: string,
-  target: URL,
-  { maxBytes, accept, etag }: Wanted,
+/** A URL that may be asked, and how it is reached. */
+interface Aimed {
+  readonly kind: 'aimed'
+  readonly agent: Agent
+  readonly origin: string
+  readonly target: URL
+}
+
+/** @param bodyTimeout - milliseconds between two pieces of the body; 0: no bound; unless given, the agent's */
+function ask(
+  { agent, origin, target }: Aimed,
+  { accept, etag, headers = {} }: Omit<Wanted, 'maxBytes'>,
   signal: AbortSignal,
-): Promise<Reply> {
-  const response = await agent.request({
+  bodyTimeout?: number,
+): Promise<Dispatcher.ResponseData> {
+  return agent.request({
     origin,
     path: `${target.pathname}${target.search}`,
     method: 'GET',
     signal,
     headers: {
+      ...headers,
       host: target.host,
       accept,
       'accept-encoding': 'identity',
       ...(etag === undefined ? {} : { 'if-none-match': etag }),
     },
+    ...(bodyTimeout === undefined ? {} : { bodyTimeout }),
   })
+}
+
+async function exchange(aimed: Aimed, wanted: Wanted, signal: AbortSignal): Promise<Reply> {
+  const { maxBytes, etag } = wanted
+  const response = await ask(aimed, wanted, signal)
   const { statusCode, headers } = response
   const unchanged = statusCode === 304 && etag !== undefined
   if (statusCode !== 200 && !unchanged) return failed(`status ${statusCode}`)
@@ -190,8 +243,13 @@ function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : error instanceof Error ? error.name : 'unknown'
 }
 
-function failed(why: string): Reply {
+function failed(why: string): { readonly kind: 'failed'; readonly why: string } {
   return { kind: 'failed', why }
+}
+
+function refused(error: unknown, { hostname }: URL): Refused {
+  const code = codeOf(error)
+  return code === FORBIDDEN ? { kind: 'forbidden', host: hostname } : failed(code)
 }
 
 function textOf(header: string | string[] | undefined): string | null {

@@ -20,11 +20,25 @@ export interface StatusListsOptions {
   readonly maxTotal?: number | undefined
 }
 
+/** The port, and what an event calls for. */
+export interface CachedStatusLists extends StatusLists {
+  /**
+   * The list changed: no copy from before now answers any more. Its host, or a cache in between, may serve the one from
+   * before for {@link UNSETTLED} seconds, so what is fetched until then answers for one second only.
+   */
+  expire(url: string): void
+}
+
 interface Copy {
   readonly snapshot: Snapshot
   readonly etag: string | undefined
   readonly answered: Moment
 }
+
+/** Seconds after a change in which the list from before may be served: `max-age` (profile §8.1), and one for the way. */
+const UNSETTLED = 6
+/** Lists that are known to have changed, remembered at once. */
+const MAX_EXPIRED = 10_000
 
 const JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 const ETAG = /^(?:W\/)?"[\x21\x23-\x7e]{0,256}"$/
@@ -36,7 +50,7 @@ const ETAG = /^(?:W\/)?"[\x21\x23-\x7e]{0,256}"$/
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2
  */
-export function createStatusLists(options: StatusListsOptions): StatusLists {
+export function createStatusLists(options: StatusListsOptions): CachedStatusLists {
   const { fetch, clock, uptime, maxLists = 1000, maxTotal = 64 * 1024 * 1024 } = options
   const watch = createWatch(clock, uptime)
   const kept = new LRUCache<string, Copy>({
@@ -66,16 +80,29 @@ export function createStatusLists(options: StatusListsOptions): StatusLists {
     }
   }
 
-  const flights = createFlights(async url => {
+  const flights = createFlights(async (url, isForgotten) => {
     const copy = await ask(url, kept.get(url))
-    kept.set(url, copy)
+    if (!isForgotten()) kept.set(url, copy)
     return copy.snapshot
   })
+  const expired = new LRUCache<string, Moment>({ max: MAX_EXPIRED })
+
+  /** Asked for before its list changed, or a second ago and so soon after that it may be the one from before. */
+  function isOutdated(url: string, { answered }: Copy): boolean {
+    const changed = expired.get(url)
+    if (changed === undefined) return false
+    const after = (answered.uptime - changed.uptime) / 1000
+    return after < 0 || (after < UNSETTLED && watch.age(answered) >= 1)
+  }
 
   return {
+    expire(url) {
+      flights.forget(url)
+      expired.set(url, watch.mark())
+    },
     async read(url, maxAge) {
       const copy = kept.get(url)
-      const age = copy === undefined ? Infinity : watch.age(copy.answered)
+      const age = copy === undefined || isOutdated(url, copy) ? Infinity : watch.age(copy.answered)
       if (copy !== undefined && maxAge > 0 && age <= maxAge) return { snapshot: copy.snapshot, age }
       return { snapshot: await flights.join(url, maxAge === 0), age: 0 }
     },

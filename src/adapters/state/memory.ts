@@ -4,6 +4,7 @@ import type {
   Chains,
   Charge,
   Clock,
+  FeedPositions,
   Held,
   Ids,
   Ledger,
@@ -145,6 +146,18 @@ export function memoryRevocations(capacity = CAPACITY): Revocations {
   }
 }
 
+/** Places in feeds; a new process reads each from its beginning. */
+export function memoryPositions(): FeedPositions {
+  const places = new Map<string, number>()
+  return {
+    read: feed => Promise.resolve(places.get(feed) ?? 0),
+    write(feed, seq) {
+      places.set(feed, seq)
+      return Promise.resolve()
+    },
+  }
+}
+
 /** Highest versions seen by this process. */
 export function memoryVersions(): ListVersions {
   const highest = new Map<string, number>()
@@ -211,5 +224,6 @@ export function singleProcessState(clock: Clock, ids: Ids): State {
     chains: memoryChains(clock),
     nonces: memoryNonces(clock, ids),
     revocations: memoryRevocations(),
+    feedPositions: memoryPositions(),
   }
 }

@@ -4,6 +4,7 @@ import { CreateHostedKeys1793000000021 } from './hosted-migration.js'
 import { CreateOutbox1793000000006 } from './outbox-migration.js'
 import { CreateSubjects1793000000007 } from './subject-migration.js'
 import { CreateSealedKeys1793000000010 } from './key-migration.js'
+import { CreateFeedPositions1793000000031 } from './position-migration.js'
 import { CreateVerifierState1793000000002 } from './state-migration.js'
 
 const text = (name: string): TableColumnOptions => ({ name, type: 'text' })
@@ -96,4 +97,5 @@ export const MIGRATIONS = [
   CreateOutbox1793000000006,
   CreateSubjects1793000000007,
   CreateSealedKeys1793000000010,
+  CreateFeedPositions1793000000031,
 ]

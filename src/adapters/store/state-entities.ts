@@ -148,6 +148,19 @@ export const VersionTable = table<VersionRow>({
   columns: { issuer: { ...text, primary: true }, url: { ...text, primary: true }, version: whole },
 })
 
+/** A row of `feed_position`: how far a feed was followed. */
+export interface PositionRow {
+  readonly feed: string
+  readonly seq: number
+}
+
+/** Places in feeds. */
+export const PositionTable = table<PositionRow>({
+  name: 'FeedPosition',
+  tableName: 'feed_position',
+  columns: { feed: { ...text, primary: true }, seq: whole },
+})
+
 /** All tables of a verifier's state. */
 export const STATE_ENTITIES = [
   UsedTable,
@@ -159,4 +172,5 @@ export const STATE_ENTITIES = [
   HoldTable,
   EventTable,
   VersionTable,
+  PositionTable,
 ] as const

@@ -2,6 +2,7 @@ import { In, LessThan, MoreThan, MoreThanOrEqual, type DataSource } from 'typeor
 import { ProcuraError } from '../../errors.js'
 import type { Chains, Clock, Ids, ListVersions, Nonces, Revocations, State } from '../../ports.js'
 import type { Database } from './database.js'
+import { feedPositionsOf } from './feed-positions.js'
 import { deleteOne, insertMissing } from './insert.js'
 import { ledgerOf, translate } from './ledger.js'
 import { ChainTable, EventTable, NonceTable, VersionTable } from './state-entities.js'
@@ -17,6 +18,7 @@ export function storeState(database: Database, clock: Clock, ids: Ids): State {
     chains: chainsOf(database.dataSource, clock),
     nonces: noncesOf(database.dataSource, clock, ids),
     revocations: revocationsOf(database.dataSource),
+    feedPositions: feedPositionsOf(database.dataSource),
   }
 }
 
