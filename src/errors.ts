@@ -185,6 +185,11 @@ export const ERRORS = {
     'provenance names {source}, which is not trusted here',
     'act on trusted instructions only',
   ],
+  COMMIT_REQUIRED: [
+    'misconfigured',
+    'the policy wants {action} reserved, and committed right before its effect',
+    'decide with reserve, then commit',
+  ],
   // 17: is it still true
   AGENT_KILLED: ['unauthenticated', '{did} was stopped', 'the agent is out of service'],
   STATUS_MISSING: [

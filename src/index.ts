@@ -9,7 +9,8 @@ export type { Authority, AuthorityDraft, GrantJson, StatusIssuer } from './autho
 export type { Budget, Rate } from './authority/budget.js'
 export type { Constraint, Scalar } from './authority/constraint.js'
 export type { Call, Grant } from './authority/grant.js'
-export { parsePolicy, type Policy, type PolicyGrant, type Risk, type Root } from './policy/policy.js'
+export { parsePolicy, type Policy, type PolicyGrant, type Root } from './policy/policy.js'
+export type { Risk } from './policy/risk.js'
 export { bodyDigest, paramsDigest, type ReceivedRequest } from './presentation/request.js'
 export {
   createVerifier,

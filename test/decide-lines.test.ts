@@ -9,6 +9,7 @@ import type { Json } from '../src/json.js'
 import { createVerifier as original } from '../src/verifier/verifier.js'
 import { ATTACKS } from './e2e/attacks.js'
 import { TAKEN_BACK } from './e2e/attacks-taken-back.js'
+import { RISK } from './e2e/attacks-risk.js'
 import { WHO } from './e2e/attacks-who.js'
 import { deciderOf } from './e2e/attempt.js'
 import { mistold } from './verifier/explained.js'
@@ -59,7 +60,7 @@ const TELLS = /^known\.(?:step|presented) = /
 /** What fails over this verifier: attacks first, and the vectors where no attack noticed. */
 async function died(createVerifier: typeof original): Promise<string[]> {
   const failed = await Promise.all(
-    [...ATTACKS, ...TAKEN_BACK, ...WHO].map(async ([name, expected, attempt]) => {
+    [...ATTACKS, ...TAKEN_BACK, ...WHO, ...RISK].map(async ([name, expected, attempt]) => {
       const got = await attempt(deciderOf(createVerifier)).catch((error: unknown) => `threw ${String(error)}`)
       return got === expected ? [] : [`${name}: expected ${expected}, got ${got}`]
     }),

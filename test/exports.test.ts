@@ -55,7 +55,7 @@ test('the public names of every subpath: types', () => {
       "./fastify": "GuardOptions Guarded",
       "./issuer": "IssuerOptions OpenIssuer RootGrant SubjectRegistration",
       "./service": "Service ServiceOptions",
-      "./veramo": "AgentFile DecideArgs DelegateArgs ExplainArgs PluginVerifier PluginWallet PresentArgs ProcuraMethods ProcuraPluginOptions ReceiveArgs Registry VcJoseOptions VeramoAgent",
+      "./veramo": "AgentFile DecideArgs DelegateArgs PluginVerifier PluginWallet PresentArgs ProcuraMethods ProcuraPluginOptions ReceiveArgs Registry VcJoseOptions VeramoAgent",
       "./verifier": "Commitment DatabaseState Decision LocalVerifier RemoteOptions State Verifier VerifierOptions",
       "./wallet": "Agent AgentFetch AgentRequest ApprovalRequest Delegation Held OpenWallet WalletAgent WalletOptions",
     }

@@ -102,7 +102,7 @@ export async function openStage() {
 function logged(verifier, log) {
   return {
     self: verifier.self,
-    challenge: () => verifier.challenge(),
+    challenge: action => verifier.challenge(action),
     keepChain: tokens => verifier.keepChain(tokens),
     commit: id => verifier.commit(id),
     release: id => verifier.release(id),

@@ -5,7 +5,6 @@ export {
   ProcuraPlugin,
   type DecideArgs,
   type DelegateArgs,
-  type ExplainArgs,
   type PluginVerifier,
   type PluginWallet,
   type PresentArgs,

@@ -5,7 +5,8 @@ import { AUTONOMY, type AgentProfile } from '../credential/identity.js'
 import { ProcuraError } from '../errors.js'
 import type { Json } from '../json.js'
 import { findings, integer, mapOf, object, oneOf, type Read } from '../shape.js'
-import { RISKS, versionOf, type Risk } from './policy.js'
+import { versionOf } from './policy.js'
+import { RISKS, type Risk } from './risk.js'
 
 /** From which risk of an action on something is due. */
 export type From = Risk | 'never'

@@ -7,9 +7,7 @@ import { s256 } from '../encoding.js'
 import { ProcuraError } from '../errors.js'
 import { canonicalize, type Json } from '../json.js'
 import { either, findings, integer, mapOf, object, oneOf, setOf, text, where, type Shape } from '../shape.js'
-
-/** How much harm an action can do; decides how fresh status must be (profile §8.4). */
-export type Risk = 'low' | 'medium' | 'high' | 'critical'
+import { fromShape, identityDemandShape, RISKS, type ByRisk, type Risk } from './risk.js'
 
 /** A grant of a policy. */
 export interface PolicyGrant extends Grant {
@@ -32,31 +30,21 @@ export interface Root {
 }
 
 /** Link −1: what a verifier itself allows (profile §5.4). Complete: no member is optional. */
-export interface Policy {
+export interface Policy extends ByRisk {
   /** the verifier's own audience */
   readonly self: string
   readonly maxChain: number
   readonly subjectKeyBinding: KeyBinding
   readonly roots: ReadonlyMap<Did, Root>
-  /** risk of actions; an action that is not named is of low risk */
-  readonly risk: ReadonlyMap<string, Risk>
-  /** seconds */
-  readonly maxStatusAge: Readonly<Record<Risk, number>>
-  /** of whom a presentation must bring an identity credential */
-  readonly identity: 'none' | 'leaf' | 'every'
   /** whose identity credentials count */
   readonly identityIssuers: ReadonlySet<Did>
   /** whether a request must say what told the agent to make it, and which sources are trusted */
   readonly provenance: 'none' | 'required' | readonly string[]
-  /** whether a presentation must carry a nonce of this verifier */
-  readonly challenge: 'never' | 'always'
   /** base64url SHA-256 of the policy's JCS form */
   readonly version: string
 }
 
 const did = where(isDid, 'is not a DID')
-/** Risks of actions, the least first. */
-export const RISKS = ['low', 'medium', 'high', 'critical'] as const
 const age = { optional: integer(0, 300) }
 
 const jwk: Shape<{ readonly kid: DidUrl; readonly x: string }> = object({
@@ -84,12 +72,14 @@ const policyShape = object({
     1,
     64,
   ),
-  identity: { optional: oneOf('none', 'leaf', 'every') },
+  identity: { optional: identityDemandShape },
   identityIssuers: { optional: setOf(did, 0, 64) },
   risk: { optional: mapOf(ACTION, oneOf(...RISKS)) },
   maxStatusAge: { optional: object({ low: age, medium: age, high: age, critical: age }) },
   provenance: { optional: either(oneOf('none', 'required'), setOf(text(), 1, 64)) },
-  challenge: { optional: oneOf('never', 'always') },
+  challenge: { optional: fromShape('never') },
+  approval: { optional: fromShape('granted') },
+  commit: { optional: fromShape('never') },
 })
 
 /** Seconds a status list may be old when the policy does not say (profile §5.4). */
@@ -120,9 +110,9 @@ export function parsePolicy(value: Json, at = 'policy'): Policy {
     },
   ])
   if (new Map(roots).size < roots.length) throw invalid(`${at}.roots`, 'names an issuer twice')
-  const { identity = 'none', identityIssuers = [] } = raw
-  if (identity !== 'none' && identityIssuers.length === 0) {
-    throw invalid(`${at}.identityIssuers`, `is empty, so that no call could pass identity "${identity}"`)
+  const { identity = { leaf: null, every: null }, identityIssuers = [] } = raw
+  if ((identity.leaf ?? identity.every) !== null && identityIssuers.length === 0) {
+    throw invalid(`${at}.identityIssuers`, 'is empty, so that no call could pass identity')
   }
   return {
     self: raw.self,
@@ -134,7 +124,9 @@ export function parsePolicy(value: Json, at = 'policy'): Policy {
     identity,
     identityIssuers: new Set(identityIssuers),
     provenance: raw.provenance ?? 'none',
-    challenge: raw.challenge ?? 'never',
+    challenge: raw.challenge ?? null,
+    approval: raw.approval ?? null,
+    commit: raw.commit ?? null,
     version,
   }
 }
@@ -146,11 +138,6 @@ export function versionOf(value: Json, at: string): string {
   } catch (cause) {
     throw new ProcuraError('CONFIG_INVALID', { at, why: 'holds a value that JSON cannot write' }, { cause })
   }
-}
-
-/** How old a status list may be for an action of its risk, in seconds (profile §8.4). */
-export function maxStatusAge(action: string, { risk, maxStatusAge: ages }: Policy): number {
-  return ages[risk.get(action) ?? 'low']
 }
 
 function invalid(at: string, why: string): ProcuraError {

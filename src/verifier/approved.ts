@@ -1,5 +1,6 @@
 import { isProcuraError, ProcuraError } from '../errors.js'
 import type { Policy, Root } from '../policy/policy.js'
+import type { Demands } from '../policy/risk.js'
 import type { Keys, Use } from '../ports.js'
 import { openApproval, readApproval, type ApprovalRequest } from '../presentation/approval.js'
 import type { UnixSeconds } from '../time.js'
@@ -13,15 +14,16 @@ export interface Approved {
 }
 
 /**
- * If any grant that allows the call wants each call approved, an approver of the policy approved exactly this one:
- * step 17, last.
+ * If the policy wants calls of this risk approved, or any grant that allows the call wants each call approved, an
+ * approver of the policy approved exactly this one: step 17, last.
  *
  * @param token - `agent-approval+jwt`, if one came along
- * @returns `null` if no grant asks
+ * @returns `null` if nobody asks
  * @throws APPROVAL_REQUIRED, APPROVAL_INVALID; DID_RESOLUTION where an approver's key cannot be looked up
  */
 export async function requireApproved(
   allowing: Allowing,
+  demands: Demands,
   token: string | undefined,
   due: ApprovalRequest,
   { approvers }: Root,
@@ -29,7 +31,8 @@ export async function requireApproved(
   keys: Keys,
   now: UnixSeconds,
 ): Promise<Approved | null> {
-  if ([...allowing.policy, ...allowing.links].every(grant => grant.perCall !== true)) return null
+  const isPerCall = [...allowing.policy, ...allowing.links].some(grant => grant.perCall === true)
+  if (!isPerCall && !demands.approval) return null
   if (token === undefined) throw new ProcuraError('APPROVAL_REQUIRED', { paramsDigest: due.paramsDigest })
   try {
     const sealed = readApproval(token)

@@ -6,6 +6,7 @@ import type { PublicKey } from '../ed25519.js'
 import { ProcuraError } from '../errors.js'
 import type { Sealed } from '../jws/compact.js'
 import type { Policy, PolicyGrant, Root } from '../policy/policy.js'
+import type { Demands } from '../policy/risk.js'
 import type { Chains, Keys, Nonces, Use } from '../ports.js'
 import {
   readPresentation,
@@ -84,10 +85,11 @@ export function requireAudience(aud: string, chain: Chain, self: string, progres
 /** A nonce of this verifier, used once, where the policy challenges: step 14. @throws PRESENTATION_NONCE */
 export async function requireNonce(
   nonce: string | undefined,
-  { challenge, self }: Policy,
+  { challenge }: Demands,
+  { self }: Policy,
   nonces: Nonces,
 ): Promise<void> {
-  if (challenge === 'never') return
+  if (!challenge) return
   if (nonce === undefined || !(await nonces.consume(self, nonce))) throw new ProcuraError('PRESENTATION_NONCE', {})
 }
 
@@ -132,4 +134,13 @@ export function requireProvenance({ provenance }: SignedRequest, policy: Policy)
   const trusted = policy.provenance
   const foreign = provenance.find(({ source }) => !trusted.includes(source))
   if (foreign !== undefined) throw new ProcuraError('PROVENANCE_UNTRUSTED', { source: foreign.source })
+}
+
+/**
+ * What the policy wants asked again at the commit point is reserved: step 16. Without a reservation there would be none.
+ *
+ * @throws COMMIT_REQUIRED
+ */
+export function requireReserved(reserve: boolean, { commit }: Demands, { action }: Call): void {
+  if (commit && !reserve) throw new ProcuraError('COMMIT_REQUIRED', { action })
 }

@@ -1,6 +1,7 @@
 import { leafOf, requireInTime, type Chain, type ChainRules } from '../delegation/chain.js'
 import { toProcuraError } from '../errors.js'
-import { maxStatusAge, type Policy, type Root } from '../policy/policy.js'
+import type { Policy, Root } from '../policy/policy.js'
+import { demandsOf, type Demands } from '../policy/risk.js'
 import type { Audit, Clock, Hold, Ids, Keys, State, StatusLists } from '../ports.js'
 import { toApprovalRequest } from '../presentation/approval.js'
 import { openPresentation, requireFresh } from '../presentation/presentation.js'
@@ -14,6 +15,7 @@ import {
   requireEveryLinkAllows,
   requireNonce,
   requireProvenance,
+  requireReserved,
   requireRootKey,
   requireTrustedRoot,
   useOf,
@@ -63,6 +65,7 @@ export async function decide(
   try {
     known.decisionId = trust.ids.uuid()
     tell()
+    const demands = (known.demands = demandsOf({ ...received }.action, policy))
     const presented = await readShown(shown, policy, trust.chains, known) // 1–5
     known.presented = presented.credentials
     known.step = 6
@@ -82,27 +85,36 @@ export async function decide(
     requireFresh(presentation, now)
     requireInTime(chain, now, known)
     known.step = 14
-    await requireNonce(presentation.nonce, policy, trust.nonces)
+    await requireNonce(presentation.nonce, demands, policy, trust.nonces)
     known.step = 15
     const call = requireRequest(presentation.request, received, purposesOf(chain))
     known.step = 16
     const allowing = requireEveryLinkAllows(root, chain, call, known)
-    const identified = await requireIdentities(presented.identities, chain, policy, keys, now)
+    const identified = await requireIdentities(presented.identities, chain, demands, policy, keys, now)
     known.identities = identified.map(({ credential }) => credential.digest)
     requireProvenance(presentation.request, policy)
+    requireReserved(reserve, demands, call)
     known.step = 17
-    const maxAge = maxStatusAge(call.action, policy)
-    await requireLive(chain, identified, maxAge, policy, tell, trust, known)
+    await requireLive(chain, identified, demands.maxStatusAge, policy, tell, trust, known)
     const then = tell() // 13 again: looking things up took time
     requireFresh(presentation, then)
     requireInTime(chain, then, known)
     for (const { credential } of identified) requireCurrent(credential, then)
     known.approval = toApprovalRequest(policy.self, leafOf(chain).digest, call)
-    const approved = await requireApproved(allowing, received.approval, known.approval, root, policy, keys, then)
+    const approved = await requireApproved(
+      allowing,
+      demands,
+      received.approval,
+      known.approval,
+      root,
+      policy,
+      keys,
+      then,
+    )
     known.approvedBy = approved?.by ?? null
     known.step = 18
     const uses = [useOf(presentation, leafOf(chain).key), ...(approved === null ? [] : [approved.use])]
-    const hold = reserve ? reservation(known, maxAge, policy) : null
+    const hold = reserve ? reservation(known, demands, policy) : null
     await settle(uses, policy.self, root, chain, call, hold, then, trust.ledger)
     known.step = 19
     const reservedUntil = hold?.until ?? null
@@ -150,8 +162,8 @@ export function rulesOf({ maxTtl }: Root, { policy, keys }: Trust): ChainRules {
   return { maxTtl, binding, keys }
 }
 
-function reservation(known: Known, maxAge: number, policy: Policy): Hold {
-  return { id: known.decisionId, until: known.now + RESERVATION, facts: toFacts(policy, maxAge, known) }
+function reservation(known: Known, { maxStatusAge }: Demands, policy: Policy): Hold {
+  return { id: known.decisionId, until: known.now + RESERVATION, facts: toFacts(policy, maxStatusAge, known) }
 }
 
 /** What was taken back takes the verdicts on everything under it along. */

@@ -6,6 +6,7 @@ import type { Code, Kind, ProcuraError } from '../errors.js'
 import { canonicalize, type Json, type JsonObject } from '../json.js'
 import type { Sealed } from '../jws/compact.js'
 import type { Policy } from '../policy/policy.js'
+import type { Demands } from '../policy/risk.js'
 import type { ApprovalRequest } from '../presentation/approval.js'
 import { paramsDigest, type ReceivedRequest } from '../presentation/request.js'
 import type { UnixSeconds } from '../time.js'
@@ -82,6 +83,8 @@ export interface Known extends Opening, Watch {
   step: Step
   now: UnixSeconds
   decisionId: string
+  /** what the policy asks of the call; `null` before it was looked at */
+  demands: Demands | null
   /** root first; nothing in them is verified */
   presented: readonly Pick<Sealed, 'digest' | 'kid'>[]
   chain: Chain | null
@@ -99,6 +102,7 @@ export function nothingKnown(): Known {
     step: 4,
     now: 0,
     decisionId: '',
+    demands: null,
     link: null,
     opened: [],
     live: [],

@@ -4,12 +4,15 @@ import { differences } from '../delegation/difference.js'
 import type { Did } from '../did/did.js'
 import type { Digest } from '../encoding.js'
 import { ERRORS, printable, type Code } from '../errors.js'
+import type { Demands } from '../policy/risk.js'
 import { toDate, type UnixSeconds } from '../time.js'
 import type { Decision, Known, Step } from './decision.js'
 
 /** Why a decision is what it is. Plain data. */
 export interface Explanation {
   readonly decision: Decision
+  /** what the policy asks of a call of this action; `null` if the decision failed before it was looked at */
+  readonly asks: Demands | null
   /** profile §6, in order */
   readonly steps: readonly ExplainedStep[]
   /** root first; as many as were presented */
@@ -72,7 +75,7 @@ const STEPS: readonly (readonly [Step, string, string])[] = [
   [13, '13', 'the presentation and every link are in time'],
   [14, '14', 'the nonce is one of this verifier, where it challenges'],
   [15, '15', 'what was received is what was signed'],
-  [16, '16', 'the policy and every link allow it; identity and provenance are as the policy asks'],
+  [16, '16', 'the policy and every link allow it; identity, provenance and reservation are as the policy asks'],
   [17, '17', 'nobody was stopped, nothing was revoked or ended meanwhile; each call that needs it is approved'],
   [18, '18', 'used once, within every rate and budget'],
   [19, '19', 'put on record'],
@@ -92,7 +95,7 @@ export function toExplanation(decision: Decision, known: Known): Explanation {
     if (link === undefined) return { index, digest, kid, refused, verified: false }
     return { index, digest, kid, refused, verified: true, ...describe(link, index, known, refused) }
   })
-  return { decision, steps, links }
+  return { decision, asks: known.demands, steps, links }
 }
 
 function describe(
@@ -128,9 +131,10 @@ function statusOf(digest: Digest, { live, step }: Known, refused: Code | null): 
 const MARKS = { passed: '✓', failed: '✗', 'not reached': '·', skipped: '·' } as const
 
 /** An explanation for people: the answer, the chain as a tree, and the steps with ✓ and ✗. Safe to print. */
-export function formatExplanation({ decision, steps, links }: Explanation): string {
+export function formatExplanation({ decision, asks, steps, links }: Explanation): string {
   const lines = [
     ...formatAnswer(decision),
+    ...(asks === null ? [] : [`  ${formatDemands(asks)}`]),
     '',
     'Chain',
     ...(links.length === 0 ? ['  nothing could be read'] : links.flatMap(formatLink)),
@@ -152,6 +156,17 @@ function formatAnswer(decision: Decision): readonly string[] {
   const { code, kind, detail, link } = decision
   const where = link === null ? '' : link === -1 ? ' by the policy' : ` at link ${link}`
   return [`✗ refused${where} (${kind}): ${detail}`, `  what to do: ${ERRORS[code][2]}`]
+}
+
+function formatDemands({ risk, maxStatusAge, challenge, identity, approval, commit }: Demands): string {
+  const asked = [
+    `status at most ${maxStatusAge} s old`,
+    ...(challenge ? ['a nonce'] : []),
+    ...(identity === 'none' ? [] : [identity === 'leaf' ? 'identity of the leaf' : 'identity of every link']),
+    ...(approval ? ['an approval'] : []),
+    ...(commit ? ['a reservation, committed right before the effect'] : []),
+  ]
+  return `asked at ${risk} risk: ${asked.join(', ')}`
 }
 
 function formatLink(link: ExplainedLink): readonly string[] {

@@ -9,6 +9,7 @@ import { isProcuraError, ProcuraError } from '../errors.js'
 import { isObject, member } from '../json.js'
 import { openJws, type Sealed } from '../jws/compact.js'
 import type { Policy } from '../policy/policy.js'
+import type { Demands } from '../policy/risk.js'
 import type { Keys } from '../ports.js'
 import { SKEW, type UnixSeconds } from '../time.js'
 import { findKey } from './checks.js'
@@ -31,12 +32,13 @@ export interface Identified {
 export async function requireIdentities(
   sealed: readonly Sealed[],
   chain: Chain,
+  { identity }: Demands,
   policy: Policy,
   keys: Keys,
   now: UnixSeconds,
 ): Promise<readonly Identified[]> {
-  if (policy.identity === 'none') return []
-  const due = [...chain.keys()].slice(policy.identity === 'leaf' ? -1 : 0)
+  if (identity === 'none') return []
+  const due = [...chain.keys()].slice(identity === 'leaf' ? -1 : 0)
   const identified: Identified[] = []
   const refusals: unknown[] = []
   for (const one of sealed) {

@@ -1,6 +1,7 @@
 import { leafOf, requireInTime } from '../delegation/chain.js'
 import type { Digest } from '../encoding.js'
 import type { Policy } from '../policy/policy.js'
+import { demandsOf } from '../policy/risk.js'
 import type { RevocationEvent } from '../ports.js'
 import { readTokens } from '../presentation/presentation.js'
 import type { ReceivedRequest } from '../presentation/request.js'
@@ -44,8 +45,12 @@ export interface Verifier {
    * @throws the codes of steps 1–3 and 6–10, TIME_EXPIRED
    */
   keepChain(tokens: readonly string[]): Promise<Digest>
-  /** A fresh nonce for the next presentation, or `null` where the policy does not challenge. */
-  challenge(): Promise<string | null>
+  /**
+   * A fresh nonce for the next presentation, or `null` where the policy does not challenge.
+   *
+   * @param action - what the next presentation will be for; left out, the policy is taken to challenge if it does anywhere
+   */
+  challenge(action?: string): Promise<string | null>
 }
 
 /** What a verifier in this process can do beside. */
@@ -54,9 +59,9 @@ export interface LocalVerifier extends Verifier {
   recheck(decisionId: string): Promise<Commitment>
   /**
    * What `decide` would answer now, and why: every step of profile §6, and for each link what it grants, how it narrows
-   * the one above, and how it stands. Goes the way of `decide` itself; uses up, charges and records nothing.
+   * the one above, and how it stands. Goes the way of `decide` itself; uses up, charges, holds and records nothing.
    */
-  explain(shown: Shown, received: ReceivedRequest): Promise<Explanation>
+  explain(shown: Shown, received: ReceivedRequest, options?: DecideOptions): Promise<Explanation>
   /** Takes note of a revocation event whose signature verified. Whether it counts is judged against each chain. */
   learn(event: RevocationEvent): Promise<void>
 }
@@ -71,23 +76,26 @@ export function createVerifier(policy: Policy, ports: VerifierPorts): LocalVerif
     commit: decisionId => commit(decisionId, trust),
     release: decisionId => release(decisionId, trust),
     recheck: decisionId => recheck(decisionId, trust),
-    explain: (shown, received) => explain(shown, received, trust),
+    explain: (shown, received, options) => explain(shown, received, options?.reserve === true, trust),
     async learn(event) {
       await ports.revocations.learn(event)
       verdicts.forget(event.target)
     },
     keepChain: tokens => keepChain(tokens, trust),
-    challenge: () => (policy.challenge === 'never' ? Promise.resolve(null) : ports.nonces.issue(policy.self)),
+    async challenge(action) {
+      const isAsked = action === undefined ? policy.challenge !== null : demandsOf(action, policy).challenge
+      return isAsked ? ports.nonces.issue(policy.self) : null
+    },
   }
 }
 
-async function explain(shown: Shown, received: ReceivedRequest, trust: Trust): Promise<Explanation> {
+async function explain(shown: Shown, received: ReceivedRequest, reserve: boolean, trust: Trust): Promise<Explanation> {
   const { ledger, nonces } = trust
   const known = nothingKnown()
   const decision = await decide(
     shown,
     received,
-    false,
+    reserve,
     {
       ...trust,
       ledger: { ...ledger, settle: settlement => ledger.probe(settlement) },

@@ -57,7 +57,7 @@ export async function ask({ scene, broken, good, bad, others }: Case, { build, w
     // the unbroken one in an unbroken world; then time stands still, and nothing of it was used or spent
     Object.assign(world, { broken: UNBROKEN, prepared: good })
     const { shown, approval } = good.renew(-1)
-    const { allow } = await verifier.decide(shown, received(good, approval))
+    const { allow } = await verifier.decide(shown, received(good, approval), { reserve: scene.asks.commit !== null })
     if (!allow) return answered('cold', 'the unbroken one was not allowed')
     Object.assign(world, { broken, prepared: bad, ledger: freshLedger() })
     audit.length = 0
@@ -78,7 +78,9 @@ export async function ask({ scene, broken, good, bad, others }: Case, { build, w
     const showing = broken.showing === undefined ? shown : (broken.showing(shown) as Shown)
     const receiving = broken.receiving === undefined ? request : (broken.receiving(request) as ReceivedRequest)
     try {
-      last = await timed(() => verifier.decide(showing, receiving))
+      last = await timed(() =>
+        verifier.decide(showing, receiving, { reserve: broken.reserve ?? scene.asks.commit !== null }),
+      )
     } catch (error) {
       const told = error instanceof Error ? (error.stack ?? error.message) : String(error)
       return answered('threw', `decide threw ${told}`)

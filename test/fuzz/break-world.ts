@@ -2,7 +2,7 @@ import type { PublicKey } from '../../src/ed25519.js'
 import { MALLORY, NOW } from './cast.js'
 import type { Breaker } from './edit.js'
 import { isRead } from './identities.js'
-import { at, textOf } from './scene.js'
+import { at, isAsked, textOf } from './scene.js'
 
 export const replay: Breaker = (random, scene) => {
   const fresh = random.chance(0.5)
@@ -48,4 +48,10 @@ export const document: Breaker = (random, scene) => {
     ['with another key', MALLORY.publicKey],
   ])
   return { place: `document ${way}`, detail: did, document: { did, key }, forged: true }
+}
+
+/** The server is about to act without a commit point, where the policy wants one. */
+export const unreserved: Breaker = (_random, scene) => {
+  if (!isAsked(scene.asks.commit, scene, scene.asked.action)) return null
+  return { place: 'not reserved', detail: scene.asked.action, reserve: false, due: 'COMMIT_REQUIRED', forged: true }
 }

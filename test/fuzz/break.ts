@@ -13,7 +13,7 @@ import {
   theShown,
 } from './break-shown.js'
 import { widened } from './break-wider.js'
-import { clock, document, replay } from './break-world.js'
+import { clock, document, replay, unreserved } from './break-world.js'
 import type { Break, Breaker } from './edit.js'
 import type { Random } from './random.js'
 import type { Scene } from './scene.js'
@@ -48,6 +48,7 @@ const BREAKERS: readonly [number, Breaker][] = [
   [1, identityTimes],
   [2, vouchedOtherwise],
   [1, misplaced],
+  [1, unreserved],
 ]
 const ALL = BREAKERS.flatMap(([weight, breaker]) => Array.from({ length: weight }, () => breaker))
 

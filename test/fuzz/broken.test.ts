@@ -13,7 +13,7 @@ const bent =
   (policy, ports) => {
     const real = createVerifier(policy, ports)
     return {
-      decide: async (shown, received) => bend(await real.decide(shown, received)),
+      decide: async (...asked) => bend(await real.decide(...asked)),
       keepChain: tokens => real.keepChain(tokens),
     }
   }
@@ -24,7 +24,7 @@ const misled =
   (policy, ports) => {
     const real = createVerifier(policy, ports)
     return {
-      decide: (shown, received) => real.decide(...mislead(shown, received)),
+      decide: (shown, received, options) => real.decide(...mislead(shown, received), options),
       keepChain: tokens => real.keepChain(tokens),
     }
   }
@@ -74,8 +74,8 @@ const WRONG: Readonly<Record<string, Build>> = {
     const real = createVerifier(policy, ports)
     let before: Decision | null = null
     return {
-      decide: async (shown, received) => {
-        const decision = await real.decide(shown, received)
+      decide: async (...asked) => {
+        const decision = await real.decide(...asked)
         before ??= decision.allow ? decision : null
         return before ?? decision
       },
@@ -91,7 +91,7 @@ const WRONG: Readonly<Record<string, Build>> = {
     }),
   'takes any nonce': (policy, ports) =>
     createVerifier(policy, { ...ports, nonces: { ...ports.nonces, consume: () => Promise.resolve(true) } }),
-  'does not challenge': (policy, ports) => createVerifier({ ...policy, challenge: 'never' }, ports),
+  'does not challenge': (policy, ports) => createVerifier({ ...policy, challenge: null }, ports),
   'forgets versions of lists': (policy, ports) =>
     createVerifier(policy, {
       ...ports,
@@ -135,28 +135,35 @@ const WRONG: Readonly<Record<string, Build>> = {
     const about: typeof ports.revocations.about = async (...asked) => (isWarm ? [] : ports.revocations.about(...asked))
     const real = createVerifier(policy, { ...ports, revocations: { ...ports.revocations, about } })
     return {
-      decide: async (shown, received) => {
-        const decision = await real.decide(shown, received)
+      decide: async (...asked) => {
+        const decision = await real.decide(...asked)
         isWarm ||= decision.allow
         return decision
       },
       keepChain: tokens => real.keepChain(tokens),
     }
   },
-  'asks for no identity': (policy, ports) => createVerifier({ ...policy, identity: 'none' }, ports),
+  'asks for no identity': (policy, ports) =>
+    createVerifier({ ...policy, identity: { leaf: null, every: null } }, ports),
   'asks for the identity of the leaf only': (policy, ports) =>
-    createVerifier({ ...policy, identity: policy.identity === 'every' ? 'leaf' : policy.identity }, ports),
+    createVerifier(
+      { ...policy, identity: { leaf: policy.identity.every ?? policy.identity.leaf, every: null } },
+      ports,
+    ),
+  'asks for an approval by no risk': (policy, ports) => createVerifier({ ...policy, approval: null }, ports),
+  'asks for no reservation': (policy, ports) => createVerifier({ ...policy, commit: null }, ports),
+  'takes every action for one of low risk': (policy, ports) => createVerifier({ ...policy, risk: new Map() }, ports),
   'lets anybody vouch': (policy, ports) =>
     createVerifier({ ...policy, identityIssuers: new Set(EVERYBODY.map(({ did }) => did)) }, ports),
   'matches identities by name alone': (policy, ports) => {
     let entry: object = {}
     const strict = createVerifier(policy, { ...ports, audit: { record: said => Promise.resolve(void (entry = said)) } })
-    const lenient = createVerifier({ ...policy, identity: 'none' }, ports)
+    const lenient = createVerifier({ ...policy, identity: { leaf: null, every: null } }, ports)
     return {
-      decide: async (shown, received) => {
-        const decision = await strict.decide(shown, received)
+      decide: async (...asked) => {
+        const decision = await strict.decide(...asked)
         const named = decision.path.some(did => !decision.allow && isByName(decision.detail, did))
-        if (named) return lenient.decide(shown, received)
+        if (named) return lenient.decide(...asked)
         await ports.audit.record(entry)
         return decision
       },
@@ -239,8 +246,8 @@ test('an allow in place of a refusal is found whatever the refusal was', { timeo
   const build: Build = (policy, ports) => {
     const real = createVerifier(policy, ports)
     return {
-      decide: async (shown, received) => {
-        const decision = await real.decide(shown, received)
+      decide: async (...asked) => {
+        const decision = await real.decide(...asked)
         last = decision.code
         if (last !== null) overturned.add(last)
         return allowing(decision)

@@ -33,7 +33,18 @@ import {
 } from './grants.js'
 import { enveloped, identify } from './identities.js'
 import { Random } from './random.js'
-import { type Actor, type Draft, type Loose, type LooseObject, type Scene, at, seal } from './scene.js'
+import {
+  type Actor,
+  type Asks,
+  type Draft,
+  type From,
+  type Loose,
+  type LooseObject,
+  type Scene,
+  at,
+  isAsked,
+  seal,
+} from './scene.js'
 
 /** A good scene: chain, presentation, lists and request that the verifier allows. */
 export function control(...seeds: readonly number[]): Scene {
@@ -211,16 +222,29 @@ export function control(...seeds: readonly number[]): Scene {
 
   const inForceAt = statuses.map(({ base }) => base)
   const identified = identify(new Random(...seeds, 1), holders, inForceAt)
-  if (identified.policy.identity !== 'none') for (const url of identified.lists) used.add(url)
+  const { identity, identityIssuers } = identified.policy
+  if (identity !== 'none') for (const url of identified.lists) used.add(url)
   if (identified.tokens.length > 0) shown['identity'] = enveloped(identified.tokens)
 
+  const risks = new Random(...seeds, 2)
+  const isGraver = random.chance(0.3)
+  const since = (isDue: boolean): From =>
+    isDue ? (isGraver ? risks.pick([0, 1]) : 0) : isGraver ? null : risks.pick([null, 1])
+  const asks: Asks = {
+    risk: isGraver ? 1 : 0,
+    challenge: since(nonce !== null),
+    leaf: since(identity === 'leaf'),
+    every: since(identity === 'every'),
+    approval: since(risks.chance(0.15)),
+    commit: since(risks.chance(0.2)),
+  }
   const policy = parsePolicy({
     self: SELF,
-    ...identified.policy,
+    identityIssuers,
     subjectKeyBinding: binding,
-    challenge: nonce === null ? 'never' : 'always',
     provenance: provenanceDue,
-    risk: random.chance(0.3) ? { [action]: 'medium' } : {},
+    risk: isGraver ? { [action]: 'medium' } : {},
+    ...written(asks),
     roots: [OWNER, PERSON].map(root => ({
       issuer: root.did,
       maxTtl: 50_000,
@@ -233,9 +257,11 @@ export function control(...seeds: readonly number[]): Scene {
     })),
   })
   const approver = random.pick([ALICE, BOB])
-  const approval = links.some(({ claims }) => needsApproval(claims as LooseObject, action))
-    ? approvalDraft(approver, digestOfToken(tokens.at(-1)!), request, seeds)
-    : null
+  const isApprovalDue = isAsked(asks.approval, { asks, asked }, action)
+  const approval =
+    isApprovalDue || links.some(({ claims }) => needsApproval(claims as LooseObject, action))
+      ? approvalDraft(approver, digestOfToken(tokens.at(-1)!), request, seeds)
+      : null
   return {
     links,
     tokens,
@@ -248,6 +274,20 @@ export function control(...seeds: readonly number[]): Scene {
     asked,
     lists: new Map([...LISTS].filter(([list]) => used.has(list))),
     policy,
+    asks,
     nonce,
   }
+}
+
+/** As a policy says it. */
+function written({ challenge, leaf, every, approval, commit }: Asks): LooseObject {
+  const RISKS = ['low', 'medium']
+  const either = (from: From): LooseObject => (from === null ? {} : { from: RISKS[from]! })
+  const members = { challenge: either(challenge), approval: either(approval), commit: either(commit) }
+  const whose = {
+    ...(leaf === null ? {} : { leaf: RISKS[leaf]! }),
+    ...(every === null ? {} : { every: RISKS[every]! }),
+  }
+  const stated = Object.entries({ ...members, identity: whose }).filter(([, one]) => Object.keys(one).length > 0)
+  return Object.fromEntries(stated)
 }

@@ -45,6 +45,8 @@ export interface Break {
   readonly age?: number
   /** how often the same is sent, or sent anew */
   readonly again?: { readonly times: number; readonly fresh: boolean }
+  /** false: the server does not reserve what the policy wants committed */
+  readonly reserve?: boolean
   /** whom the chain is handed to instead */
   readonly heir?: Actor
   /** what is shown in place of a token, by callers without types */

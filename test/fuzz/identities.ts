@@ -4,7 +4,7 @@ import { envelope } from '../../src/presentation/presentation.js'
 import { toDate } from '../../src/time.js'
 import { AGENTS, BASE_WEB, EVERYBODY, NOW, OWNER, REGISTRIES, STATUS_WEB, headerOf, statusEntries } from './cast.js'
 import type { Random } from './random.js'
-import { type Actor, type Draft, type Loose, type LooseObject, type Scene, seal } from './scene.js'
+import { type Actor, type Draft, type Loose, type LooseObject, type Scene, isAsked, seal } from './scene.js'
 
 interface Identified {
   readonly drafts: readonly Draft[]
@@ -15,7 +15,8 @@ interface Identified {
 }
 
 /** Whether anybody looks at the identity credentials. */
-export const isRead = ({ policy }: Pick<Scene, 'policy'>): boolean => policy.identity !== 'none'
+export const isRead = (scene: Pick<Scene, 'asks' | 'asked'>, action = scene.asked.action): boolean =>
+  isAsked(scene.asks.leaf, scene, action) || isAsked(scene.asks.every, scene, action)
 
 export const enveloped = (tokens: readonly string[]): Loose[] => tokens.map(token => envelope(token) as Loose)
 

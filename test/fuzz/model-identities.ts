@@ -1,9 +1,10 @@
 import { verify, createPublicKey } from 'node:crypto'
 import { digestOf } from '../../src/encoding.js'
 import { EVERYBODY } from './cast.js'
+import { isRead } from './identities.js'
 import type { Outcome } from './model.js'
 import { exactly, headerFits, isText, must, objectOf, same, setOf, times } from './must.js'
-import { type Actor, type Draft, type Loose, type LooseObject, type Scene, textOf, write } from './scene.js'
+import { type Actor, type Draft, type Loose, type LooseObject, type Scene, isAsked, textOf, write } from './scene.js'
 
 const MEMBERS = ['@context', 'id', 'type']
 const DIGEST = /^uEi[A-Za-z0-9_-]{44}$/
@@ -59,7 +60,8 @@ export interface Vouched {
 }
 
 /** Who the policy names is vouched for by whom it trusts, each once. */
-export function vouched(outcome: Outcome, { policy, inline }: Scene): readonly Vouched[] {
+export function vouched(outcome: Outcome, scene: Scene): readonly Vouched[] {
+  const { policy, inline, asks } = scene
   const { identity } = objectOf(outcome.shown.claims, 'presentation')
   const list = identity ?? []
   must(Array.isArray(list) && list.length <= 5, 'identities')
@@ -67,7 +69,7 @@ export function vouched(outcome: Outcome, { policy, inline }: Scene): readonly V
   const contents = all.map(({ content }) => content)
   must(new Set(contents).size === contents.length, 'the same one twice')
   if (inline) must(!contents.some(one => outcome.digests.includes(digestOf(one))), 'a link as identity')
-  if (policy.identity === 'none') return []
+  if (!isRead(scene, outcome.asked.action)) return []
   const found = all.map(({ claims: raw, signer, isSigned }): Vouched => {
     must(isSigned && policy.identityIssuers.has(signer.did), 'nobody who may vouch')
     const claims = objectOf(raw, 'identity')
@@ -94,7 +96,7 @@ export function vouched(outcome: Outcome, { policy, inline }: Scene): readonly V
   const indexes = found.map(({ index }) => index)
   must(new Set(indexes).size === indexes.length, 'two for one')
   const last = outcome.holders.length - 1
-  const due = policy.identity === 'leaf' ? [last] : [...outcome.holders.keys()]
+  const due = isAsked(asks.every, scene, outcome.asked.action) ? [...outcome.holders.keys()] : [last]
   must(
     due.every(index => indexes.includes(index)),
     'nobody vouches for one',

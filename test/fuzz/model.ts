@@ -2,6 +2,7 @@ import { sha256 } from '../../src/encoding.js'
 import { ALICE, BOB, SELF } from './cast.js'
 import { type Authority, type Grant, allowing, authorityOf, names, narrows, spends } from './model-authority.js'
 import { statusOf, unset } from './model-lists.js'
+import { isRead } from './identities.js'
 import { vouched } from './model-identities.js'
 import { Wrong, exactly, headerFits, isInt, isText, must, objectOf, same, times } from './must.js'
 import {
@@ -12,6 +13,7 @@ import {
   type LooseObject,
   type Scene,
   at,
+  isAsked,
   textOf,
   write,
 } from './scene.js'
@@ -90,7 +92,7 @@ function judge(outcome: Outcome, scene: Scene): void {
     purposes.every(one => one === purpose),
     'another mission',
   )
-  if (at(shown.claims, 'identity') !== undefined || scene.policy.identity !== 'none') {
+  if (at(shown.claims, 'identity') !== undefined || isRead(scene, asked.action)) {
     for (const { claims, index, own } of vouched(outcome, scene)) {
       const issuers = authorities.slice(0, index + 1).findLast(one => one.statusIssuers !== undefined)?.statusIssuers
       const status = claims['credentialStatus']
@@ -99,7 +101,8 @@ function judge(outcome: Outcome, scene: Scene): void {
     }
   }
   for (const { entry, issuers } of entries) unset(outcome, entry, issuers)
-  if (wanting.some(grant => grant.perCall === true)) approved(approval, outcome)
+  const isApprovalDue = isAsked(scene.asks.approval, scene, asked.action)
+  if (isApprovalDue || wanting.some(grant => grant.perCall === true)) approved(approval, outcome)
 }
 
 function envelopeFits(claims: LooseObject, good: LooseObject, holder: Actor): void {
@@ -115,10 +118,8 @@ function envelopeFits(claims: LooseObject, good: LooseObject, holder: Actor): vo
 
 const SHOWN = ['@context', 'holder', 'iss', 'aud', 'iat', 'exp', 'jti', 'request']
 
-function shownFits(
-  { shown, now, asked, holders, digests }: Outcome,
-  { inline, shown: good, nonce, policy }: Scene,
-): void {
+function shownFits({ shown, now, asked, holders, digests }: Outcome, scene: Scene): void {
+  const { inline, shown: good, nonce, policy } = scene
   headerFits(shown, inline ? 'vp+jwt' : 'agent-proof+jwt', inline ? 'vp' : null, true)
   const claims = objectOf(shown.claims, 'presentation')
   exactly(claims, [...SHOWN, ...(inline ? ['type', 'verifiableCredential'] : ['leaf'])], ['nonce', 'identity'])
@@ -132,7 +133,8 @@ function shownFits(
   must(isInt(iat) && isInt(exp) && exp > iat && exp - iat <= 120, 'lifetime')
   must(iat <= now + 30 && now < exp + 30 && iat >= 0, 'presentation out of time')
   must(/^[A-Za-z0-9_-]{22,64}$/.test(textOf(jti)) && typeof jti === 'string', 'jti')
-  if (nonce === null) must(claims['nonce'] === undefined || isText(claims['nonce']), 'nonce')
+  if (!isAsked(scene.asks.challenge, scene, asked.action))
+    must(claims['nonce'] === undefined || isText(claims['nonce']), 'nonce')
   else must(claims['nonce'] === nonce, 'nonce')
   const request = objectOf(claims['request'], 'request')
   exactly(request, ['htm', 'htu', 'action', 'resource', 'paramsDigest'], ['bodyDigest', 'purpose', 'provenance'])

@@ -47,6 +47,25 @@ export interface Asked {
   params: LooseObject
 }
 
+/** From which risk on the policy asks for something: from 0 on, only from 1 on, which is the scene's own action's, or never. */
+export type From = 0 | 1 | null
+
+/** What the policy asks for, beside its grants. */
+export interface Asks {
+  /** of the scene's action; every other is of risk 0 */
+  readonly risk: 0 | 1
+  readonly challenge: From
+  readonly leaf: From
+  readonly every: From
+  readonly approval: From
+  readonly commit: From
+}
+
+/** Whether it is asked for of a call of this action. */
+export function isAsked(from: From, { asks, asked }: Pick<Scene, 'asks' | 'asked'>, action: string): boolean {
+  return from !== null && from <= (action === asked.action ? asks.risk : 0)
+}
+
 /** All that one decision rests on, good as it stands. */
 export interface Scene {
   /** root first */
@@ -64,6 +83,7 @@ export interface Scene {
   /** status lists that the chain uses, by URL */
   readonly lists: ReadonlyMap<string, Draft>
   readonly policy: Policy
+  readonly asks: Asks
   readonly nonce: string | null
   /** tokens of the links, signed once */
   readonly tokens: readonly string[]

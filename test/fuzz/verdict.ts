@@ -73,8 +73,8 @@ function exceeds(scene: Scene, times: number): boolean {
 
 /** True if the break left everything as it was: there is nothing to find then. */
 export function isUnchanged({ scene, broken, good, bad }: Omit<Case, 'others'>): boolean {
-  const { again, heir, now = NOW, age = AGE, showing, receiving, document, event, place } = broken
-  if ([again, heir, showing, receiving, document, event].some(one => one !== undefined)) return false
+  const { again, heir, now = NOW, age = AGE, showing, receiving, document, event, reserve, place } = broken
+  if ([again, heir, showing, receiving, document, event, reserve].some(one => one !== undefined)) return false
   if (now !== NOW || age !== AGE || place === 'asked strange') return false
   return (
     isSame(good.shown, bad.shown) &&

@@ -32,9 +32,9 @@ export const POLICY: JsonObject = {
 }
 
 /** Writes an agent file with the given `procura:` block over the defaults of the tests. */
-export async function writeConfig(folder: string, block: JsonObject = {}): Promise<string> {
+export async function writeConfig(folder: string, block: JsonObject = {}, policy = POLICY): Promise<string> {
   const template = await readFile(join(import.meta.dirname, '../../agent.yml'), 'utf8')
-  await writeFile(join(folder, 'policy.json'), JSON.stringify(POLICY))
+  await writeFile(join(folder, 'policy.json'), JSON.stringify(policy))
   const procura = {
     origin: ORIGIN,
     storage: `sqlite://${join(folder, 'acme.db')}`,
@@ -59,9 +59,10 @@ export async function writeConfig(folder: string, block: JsonObject = {}): Promi
   return path
 }
 
-export async function openTestHome(): Promise<Home> {
+/** @param policy - of its one resource server */
+export async function openTestHome(policy = POLICY): Promise<Home> {
   const folder = await mkdtemp(join(tmpdir(), 'procura-http-'))
-  const config = await writeConfig(folder)
+  const config = await writeConfig(folder, {}, policy)
   const defects: unknown[] = []
   const service = await openService({ config, environment: {}, onDefect: defect => defects.push(defect) })
   const connect = { [ORIGIN]: service.address }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../src/json.js'
 import { checkGrant, classNameOf, classOf, isDue, parseIssuingPolicy } from '../../src/policy/issuing.js'
-import { RISKS } from '../../src/policy/policy.js'
+import { RISKS } from '../../src/policy/risk.js'
 import { AUTHORITY, issuingPolicy, POLICY_JSON } from '../registrar/scene.js'
 
 const policy = issuingPolicy()

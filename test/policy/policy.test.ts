@@ -34,7 +34,10 @@ test('what is left out gets the defaults of the profile', () => {
     roots: [{ issuer: owner.did, maxTtl: 86_400, grants: [GRANT], rate: null, keys: null }],
     risk: new Map(),
     maxStatusAge: { low: 300, medium: 60, high: 10, critical: 0 },
-    challenge: 'never',
+    challenge: null,
+    identity: { leaf: null, every: null },
+    approval: null,
+    commit: null,
   })
   expect([...parsed.roots.keys()]).toEqual([owner.did])
   const stated: readonly object[] = [parsed, ...parsed.roots.values()]
@@ -52,7 +55,7 @@ test('what is stated is kept', () => {
       roots: [{ ...ROOT, maxTtl: 60, rate: { max: 1, per: 60 }, jwks: { keys: [JWK] } }],
     }),
   )
-  expect(parsed).toMatchObject({ maxChain: 8, subjectKeyBinding: 'cnf', challenge: 'always' })
+  expect(parsed).toMatchObject({ maxChain: 8, subjectKeyBinding: 'cnf', challenge: 'low' })
   expect(parsed.maxStatusAge).toEqual({ low: 20, medium: 60, high: 10, critical: 0 })
   expect([...parsed.risk]).toEqual([['book', 'critical'], ['mcp:tools/call:x', 'low']]) // prettier-ignore
   const [one] = parsed.roots.values()

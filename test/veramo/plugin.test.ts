@@ -287,7 +287,7 @@ const MALFORMED: readonly Call[] = [
   ['procuraDecide', { shown: 'x', request: REQUEST, policy: {} }, 'arguments'],
   ['procuraDecide', { shown: 'x', request: { ...REQUEST, self: SELF } }, 'arguments.request'],
   ['procuraDecide', { shown: 'x', request: { ...REQUEST, params: [] } }, 'arguments.request.params'],
-  ['procuraExplain', { shown: 'x', request: REQUEST, reserve: true }, 'arguments'],
+  ['procuraExplain', { shown: 'x', request: REQUEST, record: true }, 'arguments'],
   ['procuraCommit', {}, 'arguments.decisionId'],
   ['procuraRelease', { decisionId: 1 }, 'arguments.decisionId'],
   ['procuraDelegate', { as: 'planner', ttl: 60, grants: [GRANT] }, 'arguments.to'],

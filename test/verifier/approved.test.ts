@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { ProcuraError } from '../../src/errors.js'
 import type { Did } from '../../src/did/did.js'
 import type { Signer } from '../../src/jws/compact.js'
+import type { JsonObject } from '../../src/json.js'
+import { demandsOf } from '../../src/policy/risk.js'
 import type { Keys } from '../../src/ports.js'
 import { signApproval, toApprovalRequest, type ApprovalRequest } from '../../src/presentation/approval.js'
 import { requireApproved } from '../../src/verifier/approved.js'
@@ -35,13 +37,17 @@ const KEYS: Keys = {
   ...NO_KEYS,
   find: (kid, purpose) => Promise.resolve(kid === alice.kid && purpose === 'assertionMethod' ? alice.publicKey : null),
 }
-const policy = (approvers: readonly Did[]) =>
-  policyOf({ roots: [{ issuer: owner.did, approvers, grants: [{ resource: `${SELF}/**`, actions: ['book'] }] }] })
+const policy = (approvers: readonly Did[], change: JsonObject = {}) =>
+  policyOf({
+    ...change,
+    roots: [{ issuer: owner.did, approvers, grants: [{ resource: `${SELF}/**`, actions: ['book'] }] }],
+  })
 
 interface Case {
   readonly allowing?: Allowing
   readonly token?: string | undefined
   readonly approvers?: readonly Did[]
+  readonly change?: JsonObject
   readonly keys?: Keys
   readonly now?: number
 }
@@ -49,11 +55,21 @@ function approved({
   allowing = { policy: [asks], links: [] },
   token,
   approvers = [alice.did],
+  change = {},
   keys = KEYS,
   now = NOW,
 }: Case) {
-  const trusted = policy(approvers)
-  return requireApproved(allowing, token, DUE, trusted.roots.get(owner.did)!, trusted, keys, now)
+  const trusted = policy(approvers, change)
+  return requireApproved(
+    allowing,
+    demandsOf(DUE.action, trusted),
+    token,
+    DUE,
+    trusted.roots.get(owner.did)!,
+    trusted,
+    keys,
+    now,
+  )
 }
 const sign = (change: Partial<ApprovalRequest> = {}, by: Signer = alice) =>
   signApproval(by, { ...DUE, ...change }, 'terminal', JTI, NOW)

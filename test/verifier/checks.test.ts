@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { Grant } from '../../src/authority/grant.js'
 import type { DidUrl } from '../../src/did/did.js'
 import type { JsonObject } from '../../src/json.js'
+import type { Policy } from '../../src/policy/policy.js'
+import { demandsOf } from '../../src/policy/risk.js'
 import type { Keys } from '../../src/ports.js'
 import { readTokens, type SignedRequest } from '../../src/presentation/presentation.js'
 import {
@@ -128,23 +130,26 @@ describe('the audience', () => {
 })
 
 describe('the nonce', () => {
+  const ask = (nonce: string | undefined, policy: Policy, nonces: object) =>
+    requireNonce(nonce, demandsOf('book', policy), policy, nonces as never)
+
   test('is not asked for where the policy does not challenge, and not used up', async () => {
     const consumed: string[] = []
     const nonces = { consume: (self: string, nonce: string) => Promise.resolve(consumed.push(`${self} ${nonce}`) > 0) }
-    expect(await sentence(() => requireNonce('n', policyOf(), nonces as never))).toBe('ok')
+    expect(await sentence(() => ask('n', policyOf(), nonces))).toBe('ok')
     expect(consumed).toEqual([])
-    expect(await sentence(() => requireNonce('n', policyOf({ challenge: 'always' }), nonces as never))).toBe('ok')
+    expect(await sentence(() => ask('n', policyOf({ challenge: 'always' }), nonces))).toBe('ok')
     expect(consumed).toEqual([`${SELF} n`])
-    const none = await sentence(() => requireNonce(undefined, policyOf({ challenge: 'always' }), nonces as never))
+    const none = await sentence(() => ask(undefined, policyOf({ challenge: 'always' }), nonces))
     expect([none, consumed.length]).toEqual([says('PRESENTATION_NONCE', {}), 1])
   })
 
   test('is good once, and none is none', async () => {
     const { nonces } = await world()
     const nonce = await nonces.issue(SELF)
-    const ask = (one?: string) => sentence(() => requireNonce(one, policyOf({ challenge: 'always' }), nonces))
+    const once = (one?: string) => sentence(() => ask(one, policyOf({ challenge: 'always' }), nonces))
     expect(
-      [await ask(), await ask('unknown'), await ask(nonce), await ask(nonce)].map(told => told.split(':')[0]),
+      [await once(), await once('unknown'), await once(nonce), await once(nonce)].map(told => told.split(':')[0]),
     ).toEqual(['PRESENTATION_NONCE', 'PRESENTATION_NONCE', 'ok', 'PRESENTATION_NONCE'])
   })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { s256 } from '../../src/encoding.js'
 import { ERRORS } from '../../src/errors.js'
+import type { JsonObject } from '../../src/json.js'
 import { formatGrant } from '../../src/authority/format.js'
 import type { Policy } from '../../src/policy/policy.js'
 import { createVerifier, formatExplanation, type Explanation, type VerifierPorts } from '../../src/verifier/verifier.js'
@@ -63,12 +64,15 @@ async function three(): Promise<readonly [Minted, Minted, Minted]> {
 const CNF = { policy: policyOf({ subjectKeyBinding: 'cnf' }), request: { purpose: MISSION } }
 
 describe('the answer', () => {
+  const LOW = '  asked at low risk: status at most 300 s old'
   test('yes: who, for whom, until when', async () => {
     expect(answer(await explained(await three(), CNF))).toEqual([
       `✓ allowed: ${booker.did}, on behalf of urn:acme, until 2026-11-21T10:10:00Z at most`,
+      LOW,
     ])
     expect(answer(await explained(await goodChain()))).toEqual([
       `✓ allowed: ${booker.did}, until 2026-11-21T10:35:00Z at most`,
+      LOW,
     ])
   })
 
@@ -86,7 +90,25 @@ describe('the answer', () => {
     ],
   ] as const)('no, %s: what to do', async (_name, asked, change, due, code) => {
     const it = await explained(await goodChain({ grants: [{ ...GRANTS[0]!, ...change }] }), asked)
-    expect(answer(it)).toEqual([due, `  what to do: ${ERRORS[code][2]}`])
+    expect(answer(it)).toEqual([
+      due,
+      `  what to do: ${ERRORS[code][2]}`,
+      `${LOW}${code === 'PRESENTATION_NONCE' ? ', a nonce' : ''}`,
+    ])
+  })
+
+  test.each<[JsonObject, string]>([
+    [{}, '  asked at high risk: status at most 10 s old'],
+    [
+      { identity: { leaf: 'high' }, commit: 'always', approval: { from: 'medium' }, challenge: { from: 'high' } },
+      '  asked at high risk: status at most 10 s old, a nonce, identity of the leaf, an approval, a reservation, committed right before the effect',
+    ],
+    [{ identity: 'every' }, '  asked at high risk: status at most 10 s old, identity of every link'],
+  ])('says what is asked of the action: %j', async (change, due) => {
+    const policy = policyOf({ risk: { book: 'high' }, identityIssuers: [agency.did], ...change })
+    const it = await explained(await goodChain(), { policy })
+    expect(answer(it)).toContain(due)
+    expect(it.asks).toMatchObject({ risk: 'high', maxStatusAge: 10, commit: change['commit'] !== undefined })
   })
 })
 
@@ -212,7 +234,7 @@ describe('the steps', () => {
     '13    the presentation and every link are in time',
     '14    the nonce is one of this verifier, where it challenges',
     '15    what was received is what was signed',
-    '16    the policy and every link allow it; identity and provenance are as the policy asks',
+    '16    the policy and every link allow it; identity, provenance and reservation are as the policy asks',
     '17    nobody was stopped, nothing was revoked or ended meanwhile; each call that needs it is approved',
     '18    used once, within every rate and budget',
     '19    put on record',
@@ -221,7 +243,7 @@ describe('the steps', () => {
   test('all passed, and none on record', async () => {
     const it = await explained(await goodChain())
     const all = formatExplanation(it).split('\n')
-    expect([all[1], all[all.indexOf('Steps') - 1]]).toEqual(['', ''])
+    expect([all[2], all[all.indexOf('Steps') - 1]]).toEqual(['', ''])
     expect(stepsOf(it)).toEqual(WHAT.map((what, n) => (n < 13 ? `  ✓ ${what}` : `  · ${what} (skipped)`)))
     expect(it.steps.every(({ code, detail }) => code === null && detail === null)).toBe(true)
   })

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { ProcuraError } from '../../src/errors.js'
 import type { JsonObject } from '../../src/json.js'
 import { readJws } from '../../src/jws/compact.js'
+import { demandsOf } from '../../src/policy/risk.js'
 import type { Keys } from '../../src/ports.js'
 import { listsOf, requireCurrent, requireIdentities } from '../../src/verifier/identities.js'
 import {
@@ -42,7 +43,7 @@ async function identified(
   const made = await Promise.all(shown.map(identify))
   const sealed = made.map(({ token }) => readJws(token, 'vc+jwt', 8192, 'identity'))
   const trusted = policyOf({ identity: 'leaf', identityIssuers: [alice.did, owner.did], ...policy })
-  return requireIdentities(sealed, await chainTo(...parties), trusted, keys, now)
+  return requireIdentities(sealed, await chainTo(...parties), demandsOf('book', trusted), trusted, keys, now)
 }
 interface Given {
   readonly policy?: JsonObject

@@ -96,6 +96,15 @@ describe('a challenge', () => {
     const nonces = { issue: () => Promise.reject(new Error('asked')) } as unknown as VerifierPorts['nonces']
     expect(await createVerifier(policyOf(), await world({ nonces })).challenge()).toBeNull()
   })
+
+  test('is for actions of the risk that asks for one; whoever does not say which gets one', async () => {
+    const verifier = createVerifier(policyOf({ challenge: { from: 'high' }, risk: { book: 'high' } }), await world())
+    expect([await verifier.challenge('quote'), await verifier.challenge('toString')]).toEqual([null, null])
+    expect([await verifier.challenge('book'), await verifier.challenge()]).toEqual([
+      expect.any(String),
+      expect.any(String),
+    ])
+  })
 })
 
 test('a verifier says for whom it speaks', async () => {
@@ -120,6 +129,18 @@ test('explaining asks what a decision asks, and leaves ledger, nonces and log as
   const refused = await verifier.explain(await present(booker, chain, { claims: { nonce: 'x' } }), REQUEST)
   expect(refused.decision.code).toBe('PRESENTATION_NONCE')
   expect([done, records]).toEqual([[], []])
+})
+
+test('explaining what would be reserved holds nothing', async () => {
+  const ports = await world()
+  const verifier = createVerifier(policyOf({ commit: 'always' }), ports)
+  const shown = await present(booker, await goodChain(), {})
+  expect((await verifier.explain(shown, REQUEST)).decision.code).toBe('COMMIT_REQUIRED')
+  const { decision } = await verifier.explain(shown, REQUEST, { reserve: true })
+  expect(decision).toMatchObject({ allow: true, reservedUntil: NOW + 60 })
+  expect(await ports.ledger.held(decision.decisionId, NOW)).toBeNull()
+  expect((await verifier.commit(decision.decisionId)).code).toBe('NOT_FOUND')
+  expect((await verifier.decide(shown, REQUEST, { reserve: true })).allow).toBe(true)
 })
 
 test('a proof that names its chain is worth what a presentation of it is', async () => {

@@ -129,8 +129,9 @@ export function remoteVerifier(self: string, secret: string, options: ServiceOpt
   return {
     self,
 
-    async challenge() {
-      const { nonce } = await send('POST', `${options.service}/v1/challenges`, Buffer.from('{}'), headers, options)
+    async challenge(action) {
+      const body = Buffer.from(JSON.stringify({ action }))
+      const { nonce } = await send('POST', `${options.service}/v1/challenges`, body, headers, options)
       return typeof nonce === 'string' && NONCE.test(nonce) ? nonce : null
     },
 

@@ -43,6 +43,9 @@ export const decisionBody = z.strictObject({ decisionId: z.string().min(1).max(6
 /** Body of a request that has nothing to say. */
 export const emptyBody = z.strictObject({})
 
+/** Body of `POST /v1/challenges`. */
+export const challengeBody = z.strictObject({ action: z.string().min(1).max(512).optional() })
+
 const key = z.string().refine(isKeyText, 'is not base64url of 32 bytes')
 /** An `agent-proof+jwt` of the new key for this route: nobody registers a DID that is not his. */
 const possession = z.string().min(1).max(4096)

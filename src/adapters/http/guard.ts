@@ -148,7 +148,7 @@ async function refuse(problem: Refused, hint: Hint | undefined, verifier: Verifi
   const headers: Record<string, string> = {}
   if (problem.status === 401) {
     // without a nonce the caller is refused once more, and told so then
-    const nonce = await verifier.challenge().catch(() => null)
+    const nonce = await verifier.challenge(hint?.action).catch(() => null)
     headers['www-authenticate'] = nonce === null ? 'Agent-Proof' : `Agent-Proof nonce="${nonce}"`
   }
   if (problem.status === 429 || problem.status === 503) headers['retry-after'] = '1'

@@ -7,7 +7,15 @@ import { isProcuraError, ProcuraError } from '../../errors.js'
 import type { Issuer } from '../../issuer/issuer.js'
 import type { JsonObject } from '../../json.js'
 import type { Caller, Registrar } from '../../registrar/registrar.js'
-import { allocationBody, decisionBody, emptyBody, grantBody, parseBody, revocationBody, verifyBody } from './bodies.js'
+import {
+  allocationBody,
+  challengeBody,
+  decisionBody,
+  grantBody,
+  parseBody,
+  revocationBody,
+  verifyBody,
+} from './bodies.js'
 import { keepChain } from './chains.js'
 import { provePossession, proveCaller, proveResourceServer, type ProofPorts, type ResourceServer } from './callers.js'
 import { routeEvents, type EventParts } from './events.js'
@@ -116,8 +124,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
 
   app.post('/v1/challenges', async (request, reply) => {
     const { verifier } = proveResourceServer(request, parts.resourceServers)
-    parseBody(emptyBody, request.body)
-    return reply.code(201).send({ nonce: await verifier.challenge() })
+    const { action } = parseBody(challengeBody, request.body)
+    return reply.code(201).send({ nonce: await verifier.challenge(action) })
   })
 
   subjectRoutes(app, {

@@ -26,11 +26,11 @@ const request = z.strictObject({
 })
 const shown = z.union([z.string(), z.strictObject({ proof: z.string() })])
 
-/** Arguments of `procuraDecide`. What is shown, and what the server says of its request, is judged by `decide`. */
+/**
+ * Arguments of `procuraDecide` and `procuraExplain`. What is shown, and what the server says of its request, is judged by
+ * `decide`.
+ */
 export const decideArgs = z.strictObject({ shown, request, reserve: z.boolean().exactOptional() })
-
-/** Arguments of `procuraExplain`. */
-export const explainArgs = z.strictObject({ shown, request })
 
 /** Arguments of `procuraCommit` and `procuraRelease`. */
 export const decisionArgs = z.strictObject({ decisionId: z.string() })
@@ -94,6 +94,7 @@ const decision = z.looseObject({
 })
 const explanation = z.looseObject({
   decision,
+  asks: json.nullable(),
   steps: z.array(
     z.looseObject({ rows: z.string(), what: z.string(), outcome: z.string(), code: z.string().nullable() }),
   ),
@@ -124,7 +125,7 @@ const METHODS: Readonly<Record<string, Method>> = {
   },
   procuraExplain: {
     says: 'What procuraDecide would answer now, and why. Uses up, charges and records nothing.',
-    takes: explainArgs,
+    takes: decideArgs,
     gives: explanation,
   },
   procuraCommit: {

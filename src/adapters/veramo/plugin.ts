@@ -9,7 +9,6 @@ import {
   decideArgs,
   decisionArgs,
   delegateArgs,
-  explainArgs,
   pluginSchema,
   presentArgs,
   readArgs,
@@ -33,13 +32,9 @@ export interface PluginWallet {
 }
 
 /** What is shown for a request, and the request as the resource server received it. */
-export interface ExplainArgs {
+export interface DecideArgs {
   readonly shown: Shown
   readonly request: ReceivedRequest
-}
-
-/** The same, to be decided. */
-export interface DecideArgs extends ExplainArgs {
   /** true: what is charged is held for 60 s, until `procuraCommit` or `procuraRelease` */
   readonly reserve?: boolean
 }
@@ -73,7 +68,7 @@ export interface ProcuraMethods extends IPluginMethodMap {
   /** Decides one request. A refusal is a value. @throws SCHEMA */
   procuraDecide(args: DecideArgs): Promise<Decision>
   /** What `procuraDecide` would answer now, and why; changes nothing. @throws SCHEMA */
-  procuraExplain(args: ExplainArgs): Promise<Explanation>
+  procuraExplain(args: DecideArgs): Promise<Explanation>
   /** The commit point of a decision taken with `reserve`. A refusal is a value. @throws SCHEMA */
   procuraCommit(args: Pick<Decision, 'decisionId'>): Promise<Commitment>
   /** Gives a reserved charge back. A refusal is a value. @throws SCHEMA */
@@ -127,8 +122,8 @@ function deciding(verifier: PluginVerifier): IPluginMethodMap {
 function explaining(verifier: Pick<LocalVerifier, 'explain'>): Pick<ProcuraMethods, 'procuraExplain'> {
   return {
     async procuraExplain(args) {
-      const { shown, request } = readArgs(explainArgs, args)
-      return verifier.explain(shown, request)
+      const { shown, request, reserve = false } = readArgs(decideArgs, args)
+      return verifier.explain(shown, request, { reserve })
     },
   }
 }

@@ -1,7 +1,8 @@
 import { MAX_CREDENTIAL } from '../../credential/credential.js'
 import { openChain, requireInTime, type Chain, type Link } from '../../delegation/chain.js'
 import { readJws } from '../../jws/compact.js'
-import { maxStatusAge, type Policy } from '../../policy/policy.js'
+import type { Policy } from '../../policy/policy.js'
+import { demandsOf } from '../../policy/risk.js'
 import { requireRootKey, requireTrustedRoot } from '../../verifier/checks.js'
 import { requireLive } from '../../verifier/live.js'
 import type { VerifierPorts } from '../../verifier/verifier.js'
@@ -35,5 +36,5 @@ export async function requireCredential(token: string, policy: Policy, ports: Ve
 /** No call is made, so none is known: assume the one whose status may be oldest by the least. */
 function strictestAge([{ claims }]: Chain, policy: Policy): number {
   const actions = claims.authority.grants.flatMap(grant => grant.actions)
-  return Math.min(...actions.map(action => maxStatusAge(action, policy)))
+  return Math.min(...actions.map(action => demandsOf(action, policy).maxStatusAge))
 }

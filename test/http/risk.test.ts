@@ -1,0 +1,91 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { requireAuthority } from '../../src/entry/fastify.js'
+import { createVerifier, fileAudit, remoteVerifier, sqliteState, type Verifier } from '../../src/entry/verifier.js'
+import type { WalletAgent } from '../../src/entry/wallet.js'
+import type { JsonObject } from '../../src/json.js'
+import { API, openTestHome, ORIGIN, POLICY, SECRET, type Home } from './home.js'
+
+/** Writing is of high risk: it takes a nonce, and is committed. */
+const RISKY = { ...POLICY, risk: { write: 'high' }, challenge: { from: 'high' }, commit: { from: 'high' } }
+
+let home: Home
+let log: string
+const open: { close(): unknown }[] = []
+
+beforeAll(async () => {
+  home = await openTestHome(RISKY)
+})
+afterAll(async () => {
+  for (const one of open.reverse()) await one.close()
+  await home.close()
+})
+
+async function local(): Promise<Verifier> {
+  log = join(home.folder, 'resource.ndjson')
+  const [state, audit] = [await sqliteState(join(home.folder, 'resource.db')), await fileAudit(log)]
+  open.push(state, audit)
+  return createVerifier({ policy: RISKY, state, audit, connect: home.connect })
+}
+function remote(): Promise<Verifier> {
+  log = join(home.folder, 'audit.ndjson')
+  return Promise.resolve(remoteVerifier({ self: API, service: ORIGIN, secret: SECRET, connect: home.connect }))
+}
+
+describe.each([
+  ['over POST /v1/verify', remote],
+  ['in the resource server', local],
+])('what the risk of a route asks for, %s', (_name, make) => {
+  let api: FastifyInstance
+  let booker: WalletAgent
+  let asked: number
+
+  beforeAll(async () => {
+    const verifier = await make()
+    api = Fastify({ http: { maxHeaderSize: 65_536 } })
+    api.addHook('onRequest', () => {
+      asked += 1
+      return Promise.resolve()
+    })
+    const params = () => ({})
+    api.get('/rooms/:id', requireAuthority(verifier, { action: 'read', params }), () => ({ read: true }))
+    api.post('/rooms/:id', requireAuthority(verifier, { action: 'write', params, reserve: true }), ({ authority }) =>
+      verifier.commit(authority?.decisionId ?? ''),
+    )
+    api.post('/forgetful/:id', requireAuthority(verifier, { action: 'write', params }), () => 'never')
+    home.connect[API] = await api.listen({ host: '127.0.0.1', port: 0 })
+    open.push(api)
+    booker = await (await home.wallet()).createAgent({ name: 'booker' })
+    const authority = { audience: [API], grants: [{ resource: `${API}/**`, actions: ['read', 'write'] }] }
+    await booker.receive((await home.issuer.grant({ to: booker.did, ttl: 600, authority })).credential)
+  })
+
+  const call = (method: string, path: string, action: string): Promise<Response> => {
+    asked = 0
+    return booker.fetch(`${API}${path}`, { method, authority: { action, params: {} } })
+  }
+
+  test('a route of low risk hands out no nonce and needs none', async () => {
+    const stranger = await api.inject({ method: 'GET', url: '/rooms/1' })
+    expect([stranger.statusCode, stranger.headers['www-authenticate']]).toEqual([401, 'Agent-Proof'])
+    const response = await call('GET', '/rooms/1', 'read')
+    expect([response.status, asked]).toEqual([200, 1])
+  })
+
+  test('a route of high risk hands out a nonce; agent.fetch answers with it, and the effect is committed', async () => {
+    const stranger = await api.inject({ method: 'POST', url: '/rooms/1' })
+    expect(stranger.headers['www-authenticate']).toMatch(/^Agent-Proof nonce="[\w-]{22,128}"$/)
+    const response = await call('POST', '/rooms/1', 'write')
+    expect([response.status, asked]).toEqual([200, 2])
+    expect(await response.json()).toMatchObject({ allow: true })
+  })
+
+  test('a route that forgot to reserve is at fault: its caller learns no more, its log does', async () => {
+    const response = await call('POST', '/forgetful/1', 'write')
+    expect([response.status, ((await response.json()) as JsonObject)['code']]).toEqual([500, undefined])
+    const [last = ''] = (await readFile(log, 'utf8')).trim().split('\n').slice(-1)
+    expect(JSON.parse(last)).toMatchObject({ allow: false, code: 'COMMIT_REQUIRED', kind: 'misconfigured' })
+  })
+})
