@@ -236,6 +236,7 @@ export const ERRORS = {
   // the commit point
   RESERVATION_CLOSED: ['conflict', 'the reservation cannot be used any more: {why}', 'ask for a new decision'],
   // the service's own edges
+  CHAINS_FULL: ['unavailable', 'no more than {max} chains are kept at once', 'present the chain whole; retry later'],
   CALLER_UNKNOWN: ['unauthenticated', 'the caller is not known: {why}', 'authenticate as the route asks'],
   CALLER_FORBIDDEN: ['forbidden', '{caller} may not {what}', 'ask the issuer or an admin'],
   SUBJECT_UNKNOWN: ['forbidden', '{did} is not registered here', 'register it first'],

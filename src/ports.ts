@@ -101,7 +101,11 @@ export interface Use {
 
 /** Chains that were uploaded once and are named by the digest of their leaf from then on (profile §5.2). */
 export interface Chains {
-  /** Keeps a chain whose signatures and narrowing were verified, at most until it ends. Keeping twice is the same as once. */
+  /**
+   * Keeps a chain whose signatures and narrowing were verified, at most until it ends. Keeping twice is the same as once.
+   *
+   * @throws CHAINS_FULL, REPLAY_UNAVAILABLE
+   */
   keep(leaf: Digest, tokens: readonly string[], until: UnixSeconds): Promise<void>
   /** The tokens root → leaf, or `null` if they are not known, or not any more. */
   find(leaf: Digest): Promise<readonly string[] | null>

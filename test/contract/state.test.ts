@@ -322,6 +322,59 @@ describe.each([...backends, ...(hasPostgres ? onPostgres : [])])('$name', ({ ope
   })
 })
 
+describe('kept chains', () => {
+  const leaves = ['a', 'b', 'c'].map(name => digestOf(name))
+
+  test('in a database are so many, and what is kept stays, until it ends', async () => {
+    let time = NOW
+    const store = await openStore(`sqlite://${join(folder, 'chains.db')}`)
+    const { chains } = storeState(store, { now: () => time }, systemIds, 2)
+    for (const [index, leaf] of leaves.slice(0, 2).entries()) await chains.keep(leaf, ['t'], NOW + 10 * (index + 1))
+    await expect(chains.keep(leaves[2]!, ['t'], NOW + 99)).rejects.toMatchObject({ code: 'CHAINS_FULL' })
+    await chains.keep(leaves[0]!, ['again'], NOW + 10)
+    expect([await chains.find(leaves[0]!), await chains.find(leaves[1]!), await chains.find(leaves[2]!)]).toEqual([
+      ['again'],
+      ['t'],
+      null,
+    ])
+    time = NOW + 11
+    await chains.keep(leaves[2]!, ['t'], NOW + 99)
+    expect(await chains.find(leaves[2]!)).toEqual(['t'])
+    await store.close()
+  })
+
+  test.each([
+    ['entries', memoryChains({ now: () => NOW }, 2, 1000)],
+    ['characters', memoryChains({ now: () => NOW }, 1000, 25)],
+  ])('in memory are those used last, by %s', async (_name, chains) => {
+    for (const leaf of leaves) {
+      await chains.keep(leaf, ['0123456789'], NOW + 10)
+      await chains.find(leaves[0]!)
+    }
+    expect(await Promise.all(leaves.map(leaf => chains.find(leaf)))).toEqual([['0123456789'], null, ['0123456789']])
+  })
+})
+
+test('what ended by this clock is remembered for machines whose clock is behind', async () => {
+  let time = NOW
+  const store = await openStore(`sqlite://${join(folder, 'behind.db')}`)
+  const { ledger } = storeState(store, { now: () => time }, systemIds)
+  const ended: Use = { key: 'ended', issuedAt: NOW - 1, until: NOW }
+  expect(await settleOn(ledger, [ended], [], [{ ...charge('a', 10, 10), until: NOW }], NOW)).toBeNull()
+  const sweep = async (): Promise<void> => {
+    for (let n = 0; n < 1000; n += 1) await settleOn(ledger, [], [], [], time)
+  }
+  time = NOW + 30
+  await sweep()
+  expect(await settleOn(ledger, [ended], [], [], NOW)).toBe('used')
+  expect(await settleOn(ledger, [], [], [charge('a', 1, 10)], NOW)).toMatchObject({ account: 'a' })
+  time = NOW + 31
+  await sweep()
+  expect(await settleOn(ledger, [ended], [], [], NOW)).toBeNull()
+  expect(await settleOn(ledger, [], [], [charge('a', 1, 10)], NOW)).toBeNull()
+  await store.close()
+})
+
 describe('a ledger that ends with its process', () => {
   test('refuses what may have been used before it started, clocks ahead, and bounds it would forget', async () => {
     const ledger = memoryLedger({ now: () => NOW }, { budgets: false })

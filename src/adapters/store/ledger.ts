@@ -2,7 +2,7 @@ import { LessThan, LessThanOrEqual, MoreThan, type Repository } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
 import type { Json } from '../../json.js'
 import type { Charge, Clock, HoldState, Ledger, Settlement, Throttle, Use } from '../../ports.js'
-import type { UnixSeconds } from '../../time.js'
+import { SKEW, type UnixSeconds } from '../../time.js'
 import type { Database } from './database.js'
 import { insertMissing } from './insert.js'
 import {
@@ -64,7 +64,8 @@ export function ledgerOf(database: Database, clock: Clock): Ledger {
     return affected === 1
   }
   const sweep = async (): Promise<void> => {
-    const now = clock.now()
+    // the clock of another machine at the same store may be behind: what ended here is still in time there
+    const now = clock.now() - SKEW
     await dataSource.getRepository(UsedTable).delete({ until: LessThan(now) })
     await spendings.delete({ until: LessThan(now) })
     await calls.delete({ at: LessThan(now - LONGEST_RATE) })

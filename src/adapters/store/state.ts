@@ -10,12 +10,15 @@ import { ChainTable, EventTable, NonceTable, VersionTable } from './state-entiti
 /** Seconds a nonce is good for. */
 const NONCE_TTL = 60
 
+/** Chains kept at once, of at most 64 KiB each. */
+const MAX_CHAINS = 20_000
+
 /** State in the tables of an open store: it survives a restart, and processes may share it. */
-export function storeState(database: Database, clock: Clock, ids: Ids): State {
+export function storeState(database: Database, clock: Clock, ids: Ids, maxChains = MAX_CHAINS): State {
   return {
     ledger: ledgerOf(database, clock),
     listVersions: versionsOf(database.dataSource),
-    chains: chainsOf(database.dataSource, clock),
+    chains: chainsOf(database.dataSource, clock, maxChains),
     nonces: noncesOf(database.dataSource, clock, ids),
     revocations: revocationsOf(database.dataSource),
     feedPositions: feedPositionsOf(database.dataSource),
@@ -57,15 +60,20 @@ function revocationsOf(dataSource: DataSource): Revocations {
   }
 }
 
-function chainsOf(dataSource: DataSource, clock: Clock): Chains {
+/** What is kept stays: one that uploads without end keeps others from uploading, and nobody from being served. */
+function chainsOf(dataSource: DataSource, clock: Clock, max: number): Chains {
   const chains = dataSource.getRepository(ChainTable)
   return {
-    keep: (leaf, tokens, until) =>
-      translate('REPLAY_UNAVAILABLE', async () => {
+    async keep(leaf, tokens, until) {
+      const isFull = await translate('REPLAY_UNAVAILABLE', async () => {
         await chains.delete({ until: LessThan(clock.now()) })
+        if ((await chains.count()) >= max && !(await chains.existsBy({ leaf }))) return true
         // what was verified last stands: the same content can come with another signature
         await chains.upsert({ leaf, tokens: JSON.stringify(tokens), until }, ['leaf'])
-      }),
+        return false
+      })
+      if (isFull) throw new ProcuraError('CHAINS_FULL', { max })
+    },
     find: leaf =>
       translate('REPLAY_UNAVAILABLE', async () => {
         const row = await chains.findOneBy({ leaf, until: MoreThan(clock.now()) })
