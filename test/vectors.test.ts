@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { runVectors } from '../src/adapters/cli/vectors.js'
 import { memoryLedger, memoryVersions } from '../src/adapters/state/memory.js'
@@ -29,7 +29,7 @@ describe('procura decisions', () => {
   test.each(files)('%s', async file => {
     const report = await runVectors(JSON.parse(readFileSync(file, 'utf8')) as Json, runner, file)
     expect(report.misses).toEqual([])
-    expect(report.passed).toBeGreaterThanOrEqual(134)
+    expect(report.passed).toBeGreaterThanOrEqual(basename(file) === 'decisions.json' ? 134 : 1)
   })
 
   test('a wrong expectation is a miss that names both answers', async () => {
