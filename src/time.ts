@@ -21,3 +21,16 @@ export function fromDate(text: string): UnixSeconds | null {
 export function toDate(at: UnixSeconds): string {
   return `${new Date(at * 1000).toISOString().slice(0, 19)}Z`
 }
+
+/** Seconds, or a text such as `90s`, `10m`, `2h`, `1d`. */
+export type Duration = number | string
+
+const DURATION = /^([1-9][0-9]{0,8})([smhd])$/
+const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
+
+/** Reads a duration. @returns whole seconds, at least 1; `null` for anything else */
+export function toSeconds(duration: unknown): number | null {
+  if (typeof duration === 'number') return Number.isSafeInteger(duration) && duration > 0 ? duration : null
+  const [, count, unit] = (typeof duration === 'string' ? DURATION.exec(duration) : null) ?? []
+  return count === undefined ? null : Number(count) * SECONDS[unit as keyof typeof SECONDS]
+}

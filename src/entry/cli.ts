@@ -8,6 +8,7 @@ import { memoryLedger, memoryVersions } from '../adapters/state/memory.js'
 import { systemClock, systemIds } from '../adapters/system.js'
 import { createVerifier } from '../verifier/verifier.js'
 import { openExistingWallet } from './existing-wallet.js'
+import { addSubjectCommands } from './subject-commands.js'
 
 const program = new Command('procura')
   .description('Decentralized identity agent for autonomous AI agents.')
@@ -50,6 +51,8 @@ program
     const { serve } = await import('./service.js')
     await serve({ config, environment: process.env, print: line => console.log(line) })
   })
+
+addSubjectCommands(program)
 
 try {
   await program.parseAsync()

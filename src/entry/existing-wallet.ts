@@ -10,6 +10,14 @@ import type { OpenWallet } from './wallet.js'
  * @throws NOT_FOUND - and nothing was made; CONFIG_INVALID, STORAGE_UNAVAILABLE, KEY_FILE
  */
 export async function openExistingWallet(storage: string): Promise<OpenWallet> {
+  await requireWallet(storage)
+  // loaded late: what is missing should be told at once
+  const { openWallet } = await import('./wallet.js')
+  return openWallet({ storage, roots: [] })
+}
+
+/** Requires a database of a wallet and its key file to be there. @throws NOT_FOUND, CONFIG_INVALID */
+export async function requireWallet(storage: string): Promise<void> {
   const path = /^sqlite:\/\/(.+)$/s.exec(storage)?.[1]
   if (path === undefined) {
     throw new ProcuraError('CONFIG_INVALID', { at: 'wallet', why: 'not of the form sqlite://path/to/wallet.db' })
@@ -17,9 +25,6 @@ export async function openExistingWallet(storage: string): Promise<OpenWallet> {
   for (const [what, file] of [['wallet', path] as const, ['key file', `${path}.key`] as const]) {
     if (!(await isFile(file))) throw new ProcuraError('NOT_FOUND', { what: `${what} ${file}` })
   }
-  // loaded late: what is missing should be told at once
-  const { openWallet } = await import('./wallet.js')
-  return openWallet({ storage, roots: [] })
 }
 
 async function isFile(path: string): Promise<boolean> {

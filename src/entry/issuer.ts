@@ -55,6 +55,10 @@ export interface OpenIssuer {
   register(subject: SubjectRegistration): Promise<JsonObject>
   /** The registration of a DID, or `null`. @throws CALLER_FORBIDDEN */
   subject(did: Did): Promise<JsonObject | null>
+  /** A page of the register: `subjects`, and `next` for `after`. @param query - `after`, `limit`, `kind`, `state`, `owner` */
+  subjects(query: Readonly<Record<string, string>>): Promise<JsonObject>
+  /** Suspends, resumes or retires. @throws NOT_FOUND, SUBJECT_STATE */
+  changeSubject(did: Did, verb: 'suspend' | 'resume' | 'retire'): Promise<JsonObject>
   /** Issues a root capability to a registered subject. @throws CALLER_FORBIDDEN, SUBJECT_UNKNOWN, GRANT_REFUSED, SCHEMA, … as the service answers */
   grant(
     grant: RootGrant,
@@ -83,6 +87,8 @@ export async function openIssuer({ service, connect = {}, ...where }: IssuerOpti
         throw error
       }
     },
+    subjects: query => getAs(holder, `/v1/subjects?${new URLSearchParams(query).toString()}`, calls),
+    changeSubject: (who, verb) => postAs(holder, `/v1/subjects/${encodeURIComponent(who)}/${verb}`, {}, calls),
     register: registration => postAs(holder, '/v1/subjects', { ...registration }, calls),
     async grant({ to, authority, ttl }) {
       const body = { to, ttl, authority: authority as unknown as JsonObject }

@@ -12,7 +12,7 @@ import { didWebOf } from '../did/web.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import type { JsonObject } from '../json.js'
 import { createIssuer, type Issuer } from '../issuer/issuer.js'
-import { parseIssuingPolicy } from '../policy/issuing.js'
+import { parseIssuingPolicy, requireAsStrict } from '../policy/issuing.js'
 import type { Snapshot, StatusLists } from '../ports.js'
 import { createRegistrar } from '../registrar/registrar.js'
 import { createVerifier } from '../verifier/verifier.js'
@@ -110,15 +110,15 @@ async function start(
   const statusBase = `${config.origin}/v1/status/`
   const issuer = createIssuer({ signer, publicKey: signer.publicKey, statusBase }, { ...shared, ...store })
   const statusLists = withOwnLists(issuer, statusBase, network.statusLists)
+  const issuing = parseIssuingPolicy(await readJsonFile(config.policy), config.policy)
   const resourceServers = await Promise.all(
-    config.resourceServers.map(async ({ name, secretHash, policy }) => ({
-      name,
-      secretHash,
-      verifier: createVerifier(await readPolicy(policy), { ...shared, statusLists, audit }),
-    })),
+    config.resourceServers.map(async ({ name, secretHash, policy: path }) => {
+      const policy = await readPolicy(path)
+      requireAsStrict(policy, issuing, did, path)
+      return { name, secretHash, verifier: createVerifier(policy, { ...shared, statusLists, audit }) }
+    }),
   )
-  const policy = parseIssuingPolicy(await readJsonFile(config.policy), config.policy)
-  const registrar = createRegistrar(policy, { ...shared, ...store, issuance: issuer })
+  const registrar = createRegistrar(issuing, { ...shared, ...store, issuance: issuer })
   const operator = await openOperator(config, store)
   const admins = new Set([operator, ...config.admins])
   const { origin } = config

@@ -2,16 +2,18 @@ import type { AuthorityDraft, GrantJson } from '../authority/authority.js'
 import { rateShape, type Rate } from '../authority/budget.js'
 import { ACTION } from '../authority/grant.js'
 import { AUTONOMY, type AgentProfile } from '../credential/identity.js'
+import type { Did } from '../did/did.js'
 import { ProcuraError } from '../errors.js'
 import type { Json } from '../json.js'
-import { findings, integer, mapOf, object, oneOf, type Read } from '../shape.js'
-import { versionOf } from './policy.js'
-import { RISKS, type Risk } from './risk.js'
+import { findings, integer, mapOf, object, oneOf, type Read, type Shape } from '../shape.js'
+import { versionOf, type Policy } from './policy.js'
+import { demandsOf, isAsked, RISKS, type From, type Risk } from './risk.js'
 
-/** From which risk of an action on something is due. */
-export type From = Risk | 'never'
-
-const from = oneOf(...RISKS, 'never')
+const fromOrNever = oneOf(...RISKS, 'never')
+const from: Shape<From> = (value, at, report) => {
+  const risk = fromOrNever(value, at, report)
+  return risk === 'never' ? null : risk
+}
 const capability = {
   /** longest life of a grant, in seconds */
   maxTtl: integer(1, 86_400),
@@ -94,11 +96,6 @@ export function classOf(agent: AgentProfile | null, policy: IssuingPolicy): Clas
   return agent === null ? policy.principals : policy.agents[classNameOf(agent, policy)]
 }
 
-/** True if an action of this risk is one that something is due from. */
-export function isDue(risk: Risk, due: From): boolean {
-  return due !== 'never' && RISKS.indexOf(risk) >= RISKS.indexOf(due)
-}
-
 /**
  * Holds a request for authority to a class: what the class does not grant is refused, and what it demands of every grant
  * is put in. A grant whose actions differ in whether they need an approval becomes two.
@@ -127,10 +124,35 @@ function isRateWithin(asked: Rate, bound: Rate): boolean {
 
 function withApproval(grant: GrantJson, due: From, risks: ReadonlyMap<string, Risk>): readonly GrantJson[] {
   if (grant.perCall === true) return [grant]
-  const needs = (action: string): boolean => isDue(risks.get(action) ?? 'low', due)
+  const needs = (action: string): boolean => isAsked(risks.get(action) ?? 'low', due)
   const [free, bound] = [grant.actions.filter(action => !needs(action)), grant.actions.filter(needs)]
   return [
     ...(free.length > 0 || bound.length === 0 ? [{ ...grant, actions: free }] : []),
     ...(bound.length > 0 ? [{ ...grant, actions: bound, perCall: true }] : []),
   ]
+}
+
+/**
+ * Requires a verifier that takes this issuer's grants to ask at least what the matrix wants: of each action whose risk
+ * the issuing policy names, the same risk or more, and a nonce, an identity credential, an approval and the commit point
+ * where any class wants them, because a verifier does not know the class.
+ *
+ * @param at - names the verifier's policy
+ * @throws CONFIG_INVALID - the first action that it takes more lightly, and how
+ */
+export function requireAsStrict(verifier: Policy, issuing: IssuingPolicy, issuer: Did, at: string): void {
+  const taken = new Set(verifier.roots.get(issuer)?.grants.flatMap(({ actions }) => actions))
+  for (const [action, risk] of issuing.risk) {
+    if (!taken.has(action)) continue
+    const asked = demandsOf(action, verifier)
+    const wanted = (what: 'challenge' | 'identity' | 'approval' | 'commit'): boolean =>
+      Object.values(issuing.agents).some(one => isAsked(risk, one[what]))
+    const missing =
+      RISKS.indexOf(asked.risk) < RISKS.indexOf(risk)
+        ? `takes ${action} for ${asked.risk} risk, the issuing policy for ${risk}`
+        : (['challenge', 'identity', 'approval', 'commit'] as const)
+            .filter(what => wanted(what) && (asked[what] === false || asked[what] === 'none'))
+            .map(what => `does not ask for ${what} of ${action}, as the issuing policy wants at ${risk} risk`)[0]
+    if (missing !== undefined) throw new ProcuraError('CONFIG_INVALID', { at, why: missing })
+  }
 }

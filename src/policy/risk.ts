@@ -10,6 +10,11 @@ export const RISKS = ['low', 'medium', 'high', 'critical'] as const satisfies re
 /** The least risk at which something is asked for; above it, it is asked for too. `null`: it never is. */
 export type From = Risk | null
 
+/** True if something that is asked for from a risk on is asked for at this one. */
+export function isAsked(risk: Risk, from: From): boolean {
+  return from !== null && RISKS.indexOf(risk) >= RISKS.indexOf(from)
+}
+
 /** What a policy asks of calls by the risk of their action. */
 export interface ByRisk {
   /** risk of actions; an action that is not named is of low risk */
@@ -40,14 +45,13 @@ export interface Demands {
 /** What is asked of a call of this action. */
 export function demandsOf(action: string, { risk: risks, maxStatusAge, identity, ...policy }: ByRisk): Demands {
   const risk = risks.get(action) ?? 'low'
-  const isAsked = (from: From): boolean => from !== null && RISKS.indexOf(risk) >= RISKS.indexOf(from)
   return {
     risk,
     maxStatusAge: maxStatusAge[risk],
-    challenge: isAsked(policy.challenge),
-    identity: isAsked(identity.every) ? 'every' : isAsked(identity.leaf) ? 'leaf' : 'none',
-    approval: isAsked(policy.approval),
-    commit: isAsked(policy.commit),
+    challenge: isAsked(risk, policy.challenge),
+    identity: isAsked(risk, identity.every) ? 'every' : isAsked(risk, identity.leaf) ? 'leaf' : 'none',
+    approval: isAsked(risk, policy.approval),
+    commit: isAsked(risk, policy.commit),
   }
 }
 

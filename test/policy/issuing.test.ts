@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../src/json.js'
-import { checkGrant, classNameOf, classOf, isDue, parseIssuingPolicy } from '../../src/policy/issuing.js'
-import { RISKS } from '../../src/policy/risk.js'
+import { checkGrant, classNameOf, classOf, parseIssuingPolicy, requireAsStrict } from '../../src/policy/issuing.js'
+import { parsePolicy } from '../../src/policy/policy.js'
+import { isAsked, RISKS } from '../../src/policy/risk.js'
 import { AUTHORITY, issuingPolicy, POLICY_JSON } from '../registrar/scene.js'
 
 const policy = issuingPolicy()
@@ -35,7 +36,7 @@ describe('classes', () => {
       expect([b.maxTtl <= a.maxTtl, b.more <= a.more, b.subAgents.max <= a.subAgents.max]).toEqual([true, true, true])
       for (const risk of RISKS)
         for (const due of ['approval', 'challenge', 'identity', 'commit'] as const)
-          if (isDue(risk, a[due])) expect(isDue(risk, b[due]), `${narrow} ${due} ${risk}`).toBe(true)
+          if (isAsked(risk, a[due])) expect(isAsked(risk, b[due]), `${narrow} ${due} ${risk}`).toBe(true)
     }
   })
 })
@@ -47,8 +48,8 @@ describe('what is due from which risk', () => {
     ['high', 'medium', true],
     ['critical', 'critical', true],
     ['high', 'critical', false],
-    ['critical', 'never', false],
-  ] as const)('%s, due from %s: %s', (risk, from, due) => expect(isDue(risk, from)).toBe(due))
+    ['critical', null, false],
+  ] as const)('%s, due from %s: %s', (risk, from, due) => expect(isAsked(risk, from)).toBe(due))
 })
 
 describe('a request for authority is held to its class', () => {
@@ -86,6 +87,49 @@ describe('a request for authority is held to its class', () => {
 
   test('the bounds themselves are granted', () => {
     expect(checkGrant({ ...AUTHORITY, more: 1, rate: { max: 60, per: 60 } }, 3600, bounds, policy).more).toBe(1)
+  })
+})
+
+describe('the verifiers of a service are held against its matrix', () => {
+  const issuer = 'did:web:travel.example'
+  const verifier = (change: JsonObject, actions = ['read', 'book', 'deploy', 'pay']) =>
+    parsePolicy({
+      self: 'https://api.example',
+      roots: [{ issuer, grants: [{ resource: 'https://api.example/**', actions }] }],
+      identityIssuers: [issuer],
+      risk: { pay: 'critical', deploy: 'high', book: 'medium' },
+      challenge: { from: 'high' },
+      identity: { leaf: 'medium' },
+      approval: { from: 'high' },
+      commit: { from: 'high' },
+      ...change,
+    })
+
+  test.each<[string, JsonObject, RegExp | null]>([
+    ['as strict', {}, null],
+    ['stricter', { challenge: 'always', identity: 'every', approval: 'always', commit: 'always' }, null],
+    [
+      'a risk taken lightly',
+      { risk: { pay: 'critical', deploy: 'medium', book: 'medium' } },
+      /takes deploy for medium/,
+    ],
+    ['a risk not named', { risk: { pay: 'critical', deploy: 'high' } }, /takes book for low/],
+    ['no challenge', { challenge: 'never' }, /challenge of/],
+    ['a challenge too late', { challenge: { from: 'critical' } }, /challenge of deploy/],
+    ['identity too late', { identity: { leaf: 'high' } }, /identity of book/],
+    ['no approval', { approval: 'granted' }, /approval of/],
+    ['no commit point', { commit: 'never' }, /commit of/],
+  ])('%s', (_name, change, message) => {
+    const attempt = (): void => requireAsStrict(verifier(change), policy, issuer, 'api.json')
+    if (message === null) expect(attempt).not.toThrow()
+    else expect(attempt).toThrow(message)
+  })
+
+  test('only for what it takes of this issuer', () => {
+    const lax = { risk: {}, challenge: 'never', identity: 'none', approval: 'granted', commit: 'never' }
+    requireAsStrict(verifier(lax, ['read']), policy, issuer, 'api.json')
+    requireAsStrict(verifier(lax), policy, 'did:web:other.example', 'api.json')
+    expect(() => requireAsStrict(verifier(lax), policy, issuer, 'api.json')).toThrow(/api\.json/)
   })
 })
 

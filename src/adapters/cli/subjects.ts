@@ -1,0 +1,136 @@
+import { isDid, type Did } from '../../did/did.js'
+import { printable, ProcuraError } from '../../errors.js'
+import { isObject, member, type Json, type JsonObject } from '../../json.js'
+import type { SubjectKind } from '../../ports.js'
+import { toSeconds } from '../../time.js'
+import type { Terminal } from './terminal.js'
+
+/** What every command of the register is told. */
+export interface SubjectOptions {
+  readonly output: 'json' | 'table'
+}
+
+/** Options of `procura agent create`; people and organisations have fewer. */
+export interface CreateOptions extends SubjectOptions {
+  /** a wallet in which a new DID is made */
+  readonly in?: string
+  /** or a DID that is there already */
+  readonly did?: string
+  /** its key, base64url, where the DID does not contain it */
+  readonly key?: string
+  readonly operator?: string
+  readonly autonomy?: string
+  readonly risk?: string
+  /** `30m`, `2h`, or seconds */
+  readonly ttl?: string
+}
+
+/** What the commands need: the service as its operator, and wallets. */
+export interface SubjectWorld {
+  readonly terminal: Terminal
+  readonly admin: {
+    register(subject: JsonObject): Promise<JsonObject>
+    subject(did: Did): Promise<JsonObject | null>
+    /** one page, and where the next begins */
+    subjects(query: Readonly<Record<string, string>>): Promise<JsonObject>
+    changeSubject(did: Did, verb: 'suspend' | 'resume' | 'retire'): Promise<JsonObject>
+  }
+  /** Makes an agent in a wallet, and the wallet if it is missing. @returns its DID */
+  readonly newAgent: (storage: string, name: string) => Promise<Did>
+}
+
+const COLUMNS = ['kind', 'name', 'state', 'did'] as const
+
+/** Registers a subject, and makes its DID first where a wallet is named. @throws SCHEMA, and what the service answers */
+export async function createSubject(
+  kind: SubjectKind,
+  name: string,
+  { in: wallet, did, key, operator, autonomy, risk, ttl, output }: CreateOptions,
+  { admin, newAgent, terminal }: SubjectWorld,
+): Promise<void> {
+  if ((wallet === undefined) === (did === undefined)) throw wrong('--in', 'or --did is needed, and not both')
+  const seconds = ttl === undefined ? null : toSeconds(ttl)
+  if (ttl !== undefined && seconds === null) throw wrong('--ttl', 'is not a duration such as 90, 30m or 2h')
+  const subject = did === undefined ? await newAgent(wallet ?? '', name) : parseDid(did)
+  const answer = await admin.register({
+    kind,
+    did: subject,
+    name,
+    ...(key === undefined ? {} : { key }),
+    ...(kind === 'agent' ? { agent: defined({ operator, autonomy, risk }) } : {}),
+    ...(seconds === null ? {} : { ttl: seconds }),
+  })
+  if (output === 'json') terminal.print(JSON.stringify(answer))
+  else show(member(answer, 'subject') ?? {}, terminal)
+}
+
+/** Prints all of a kind, a page at a time. */
+export async function listSubjects(
+  kind: SubjectKind,
+  { state, output }: SubjectOptions & { readonly state?: string },
+  { admin, terminal }: SubjectWorld,
+): Promise<void> {
+  const rows: JsonObject[] = []
+  for (let after: Json | undefined = ''; typeof after === 'string';) {
+    const page = await admin.subjects(defined({ kind, limit: '200', state, after: after === '' ? undefined : after }))
+    const found = member(page, 'subjects')
+    for (const one of Array.isArray(found) ? (found as readonly Json[]) : []) if (isObject(one)) rows.push(one)
+    after = member(page, 'next')
+  }
+  if (output === 'json') return terminal.print(JSON.stringify(rows))
+  const cells = [COLUMNS, ...rows.map(row => COLUMNS.map(column => printable(String(member(row, column) ?? ''))))]
+  const widths = COLUMNS.map((_, column) => Math.max(...cells.map(row => row[column]?.length ?? 0)))
+  for (const row of cells)
+    terminal.print(
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+}
+
+/** Prints one registration. @throws NOT_FOUND */
+export async function showSubject(did: string, { output }: SubjectOptions, world: SubjectWorld): Promise<void> {
+  const found = await world.admin.subject(parseDid(did))
+  if (found === null) throw new ProcuraError('NOT_FOUND', { what: `subject ${did}` })
+  if (output === 'json') world.terminal.print(JSON.stringify(found))
+  else show(found, world.terminal)
+}
+
+/** Suspends, resumes or retires. @throws what the service answers */
+export async function changeSubject(
+  did: string,
+  verb: 'suspend' | 'resume' | 'retire',
+  { output }: SubjectOptions,
+  { admin, terminal }: SubjectWorld,
+): Promise<void> {
+  const changed = await admin.changeSubject(parseDid(did), verb)
+  if (output === 'json') terminal.print(JSON.stringify(changed))
+  else show(changed, terminal)
+}
+
+function show(subject: Json, terminal: Terminal): void {
+  if (!isObject(subject)) return
+  for (const [name, value] of Object.entries(subject)) {
+    if (value === null) continue
+    const text = isObject(value) ? JSON.stringify(value) : name.endsWith('At') ? dateOf(value) : String(value)
+    terminal.print(`${name.padEnd(13)} ${printable(text)}`)
+  }
+}
+
+function dateOf(seconds: Json): string {
+  return typeof seconds === 'number' ? new Date(seconds * 1000).toISOString() : String(seconds)
+}
+
+function parseDid(text: string): Did {
+  if (isDid(text)) return text
+  throw wrong('did', 'is not a DID')
+}
+
+function wrong(at: string, why: string): ProcuraError {
+  return new ProcuraError('SCHEMA', { at, why })
+}
+
+function defined(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).filter((one): one is [string, string] => one[1] !== undefined))
+}

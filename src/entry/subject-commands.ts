@@ -1,0 +1,110 @@
+import { Option, type Command } from 'commander'
+import {
+  changeSubject,
+  createSubject,
+  listSubjects,
+  showSubject,
+  type CreateOptions,
+  type SubjectOptions,
+  type SubjectWorld,
+} from '../adapters/cli/subjects.js'
+import { terminal } from '../adapters/cli/terminal.js'
+import { AUTONOMY } from '../credential/identity.js'
+import type { AdminOptions } from './admin.js'
+
+const KINDS = {
+  agent: {
+    all: 'agents',
+    one: 'an agent',
+    example:
+      'agent create planner --in sqlite://data/wallet.db --operator did:web:acme.example --autonomy L2 --risk low',
+  },
+  person: { all: 'people', one: 'a person', example: 'person create alice --did did:key:z6Mk…' },
+  organisation: {
+    all: 'organisations',
+    one: 'an organisation',
+    example: 'organisation create Acme --did did:web:acme.example --key 11qY…',
+  },
+} as const
+const VERBS = {
+  suspend: 'suspend a subject, and what it holds',
+  resume: 'take a suspended subject up again',
+  retire: 'end a subject for good, with its sub-agents and all it holds',
+} as const
+
+/** Adds `agent`, `person` and `organisation` to the command line. */
+export function addSubjectCommands(program: Command): void {
+  for (const [kind, { all, one, example }] of Object.entries(KINDS) as [
+    keyof typeof KINDS,
+    (typeof KINDS)['agent'],
+  ][]) {
+    const group = program.command(kind).description(`register ${all}, and their life`)
+    const command = (name: string, description: string, shown = `${kind} ${name} did:key:z6Mk…`): Command =>
+      group
+        .command(name)
+        .description(description)
+        .option('-c, --config <file>', 'agent file of the service on this machine', 'agent.yml')
+        .option('-s, --service <origin>', 'https origin of a service elsewhere; then --wallet too')
+        .option('-w, --wallet <url>', "the operator's wallet, if it is not where the agent file says")
+        .addOption(new Option('-o, --output <form>', 'form of the output').choices(['json', 'table']).default('table'))
+        .addHelpText('after', `\nExample:\n  procura ${shown}`)
+
+    const create = command('create', `register ${one}: who is not registered gets no authority`, example)
+      .argument('<name>', '1 to 128 printable characters')
+      .option('--in <url>', 'make its DID in this wallet: sqlite://path')
+      .option('--did <did>', 'or register a DID that is there')
+      .option('--key <base64url>', 'its Ed25519 key, where the DID does not contain it')
+      .option('--ttl <duration>', 'the registration ends by itself after 90s, 30m, 12h')
+    if (kind === 'agent') {
+      create
+        .requiredOption('--operator <did>', 'who answers for it')
+        .addOption(
+          new Option('--autonomy <level>', 'how far it acts without a person').choices(AUTONOMY).makeOptionMandatory(),
+        )
+        .addOption(
+          new Option('--risk <risk>', 'how much harm it can do').choices(['low', 'high']).makeOptionMandatory(),
+        )
+    }
+    create.action((name: string, options: CreateOptions & AdminOptions) =>
+      withAdmin(options, world => createSubject(kind, name, options, world)),
+    )
+    command('list', `list ${all}`, `${kind} list --state active -o json`)
+      .addOption(new Option('--state <state>', 'only these').choices(['active', 'suspended', 'retired']))
+      .action((options: SubjectOptions & AdminOptions) =>
+        withAdmin(options, world => listSubjects(kind, options, world)),
+      )
+    command('show', 'show a registration')
+      .argument('<did>')
+      .action((did: string, options: SubjectOptions & AdminOptions) =>
+        withAdmin(options, world => showSubject(did, options, world)),
+      )
+    for (const [verb, description] of Object.entries(VERBS) as [keyof typeof VERBS, string][]) {
+      command(verb, description)
+        .argument('<did>')
+        .action((did: string, options: SubjectOptions & AdminOptions) =>
+          withAdmin(options, world => changeSubject(did, verb, options, world)),
+        )
+    }
+  }
+}
+
+async function withAdmin(options: AdminOptions, act: (world: SubjectWorld) => Promise<void>): Promise<void> {
+  // loaded late: help and usage faults should be told at once
+  const { openAdmin } = await import('./admin.js')
+  const admin = await openAdmin(options, process.env)
+  try {
+    await act({ terminal, admin: { ...admin, register: one => admin.register(one as never) }, newAgent })
+  } finally {
+    await admin.close()
+  }
+}
+
+async function newAgent(storage: string, name: string): ReturnType<SubjectWorld['newAgent']> {
+  const { openWallet } = await import('./wallet.js')
+  const wallet = await openWallet({ storage, roots: [] })
+  try {
+    return (await wallet.createAgent({ name })).did
+  } finally {
+    await wallet.close()
+  }
+}
