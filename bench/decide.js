@@ -88,6 +88,8 @@ const wallet = createWallet(new Map([[root.did, { keys: new Map([[root.kid, root
     find: digest => Promise.resolve(kept.get(digest) ?? null),
     findRoot: () => Promise.resolve(null),
     heldBy: subject => Promise.resolve([...kept.values()].filter(one => one.subject === subject)),
+    issuedBy: () => Promise.resolve([]),
+    below: () => Promise.resolve([]),
   },
   transaction: work => work(),
   leases: { take: () => Promise.resolve({ url: `${BASE}1`, index: (index += 1) }) },

@@ -253,6 +253,11 @@ export const ERRORS = {
     'retry later; check its address',
   ],
   STORAGE_UNAVAILABLE: ['unavailable', 'storage: {why}', 'look at the disk and the file, then retry'],
+  STORAGE_ROLLED_BACK: [
+    'misconfigured',
+    'the database is older than what it promised: {why}',
+    'restore the newest copy, or run procura fsck --reconcile',
+  ],
   CONFIG_INVALID: ['misconfigured', '{at}: {why}', 'correct the named line'],
   KEY_FILE: ['misconfigured', 'key file {file}: {why}', 'restore the file that belongs to this database, mode 0600'],
   INTERNAL: ['misconfigured', 'a defect in this program', 'report it with the correlation id'],

@@ -223,7 +223,10 @@ export interface Transactions {
   transaction<T>(work: () => Promise<T>): Promise<T>
 }
 
-/** Where a revocation bit stands. */
+/** What a status list says about an index. Revocation is for ever, suspension is not. */
+export type StatusPurpose = 'revocation' | 'suspension'
+
+/** Where a bit of a credential stands. */
 export interface StatusPlace {
   readonly url: string
   readonly index: number
@@ -237,12 +240,15 @@ export interface StoredCredential {
   readonly subject: Did
   /** digest of the link above; `null` for a root */
   readonly parent: Digest | null
+  readonly issuedAt: UnixSeconds
   readonly validUntil: UnixSeconds
   readonly token: string
   /** base64url of the Ed25519 key that its signature verified under */
   readonly key: string
   /** where its revocation bit stands; `null` for one that lives too short to need it */
   readonly status: StatusPlace | null
+  /** where its suspension bit stands; `null` for one that cannot be suspended */
+  readonly suspension: StatusPlace | null
 }
 
 /** Credentials issued or held. A chain is found by following `parent`. */
@@ -255,41 +261,119 @@ export interface Credentials {
   findRoot(issuer: Did, id: string): Promise<StoredCredential | null>
   /** Those of a subject that end after `now`, the latest end first. */
   heldBy(subject: Did, now: UnixSeconds): Promise<readonly StoredCredential[]>
+  /** Those of an issuer that it issued before an instant and that end after `now`. */
+  issuedBy(issuer: Did, before: UnixSeconds, now: UnixSeconds): Promise<readonly StoredCredential[]>
+  /** Those that end after `now` and name one of these as their parent. */
+  below(parents: readonly Digest[], now: UnixSeconds): Promise<readonly StoredCredential[]>
 }
 
 /** A status list as it stands in storage. */
 export interface StoredList {
   readonly name: string
+  readonly purpose: StatusPurpose
   /** bits */
   readonly length: number
   /** 0 until it was published once; only rises */
   readonly version: number
   readonly token: string | null
   readonly signedAt: UnixSeconds
-  /** rows revoked by now, and when the token was signed: the token is out of date when they differ */
-  readonly revoked: number
-  readonly signedRevoked: number
+  /** rises with every change, and where it stood when the token was signed: the token is out of date when they differ */
+  readonly changes: number
+  readonly signedChanges: number
 }
 
-/** Rows behind the status lists of a service (profile §8.5): insert-only, the lists are built from them. */
+/** Asks for indexes of one list. */
+export interface Lease {
+  /** who may use them */
+  readonly issuer: Did
+  /** 1 to 1024 */
+  readonly count: number
+  readonly purpose: StatusPurpose
+  /** the latest end of the credentials they are for; lists are sharded by its day */
+  readonly validUntil: UnixSeconds
+  readonly now: UnixSeconds
+}
+
+/** Indexes that nobody else was or will be given. */
+export interface Leased {
+  readonly list: string
+  readonly indexes: readonly number[]
+  /** credentials that use them end by then: the list is retired soon after */
+  readonly until: UnixSeconds
+  /** see {@link Marker} */
+  readonly sequence: number
+}
+
+/** Rows behind the status lists of a service (profile §8.5): the lists are built from them. */
 export interface StatusRows {
   /**
-   * Takes `count` (1 to 1024) indexes of one list that were never handed out before and binds them to `issuer`. Opens the
-   * next list when 75 % of the current one are out.
+   * Takes indexes that were never handed out before and binds them to their issuer. Opens the next list of the shard when
+   * 75 % of the current one are out.
    *
    * @throws STORAGE_UNAVAILABLE
    */
-  lease(issuer: Did, count: number): Promise<{ readonly list: string; readonly indexes: readonly number[] }>
-  /** Whose index it is; `null` if it was never handed out. */
-  ownerOf(list: string, index: number): Promise<Did | null>
-  /** Marks an index revoked for ever. True if it was not before. */
-  revoke(list: string, index: number, by: Did, at: UnixSeconds): Promise<boolean>
+  lease(lease: Lease): Promise<Leased>
+  /** Whose each index is; `null` if it was never handed out. */
+  ownersOf(list: string, indexes: readonly number[]): Promise<readonly (Did | null)[]>
+  /** Every index that an issuer leased before an instant, by list, of one purpose. */
+  leasedTo(
+    issuer: Did,
+    purpose: StatusPurpose,
+    before: UnixSeconds,
+  ): Promise<readonly { readonly list: string; readonly indexes: readonly number[] }[]>
+  /**
+   * Sets bits, which were handed out. In a list of revocations they stay set for ever.
+   *
+   * @returns `changes` of the list from which on they are set
+   */
+  set(list: string, indexes: readonly number[], by: Did, at: UnixSeconds): Promise<number>
+  /** Clears bits of a list of suspensions. @returns `changes` of the list from which on they are clear */
+  clear(list: string, indexes: readonly number[]): Promise<number>
+  /** Those of the indexes that are set. */
+  setAmong(list: string, indexes: readonly number[]): Promise<ReadonlySet<number>>
+  /** The indexes that are set in a list, lowest first. */
+  setIn(list: string): Promise<readonly number[]>
   /** The list by name, or `null`. */
   find(list: string): Promise<StoredList | null>
-  /** The revoked indexes of a list. */
-  revokedIn(list: string): Promise<readonly number[]>
-  /** Puts a signed list in place if `version` is one above the stored one. False if another was faster. */
-  publish(list: string, token: string, version: number, signedAt: UnixSeconds, revoked: number): Promise<boolean>
+  /**
+   * Puts a signed list in place if `version` is one above the stored one.
+   *
+   * @returns see {@link Marker}; `null` if another was faster
+   */
+  publish(list: string, token: string, version: number, signedAt: UnixSeconds, changes: number): Promise<number | null>
+  /** Names of the lists that changed since they were signed, or were signed at that time or earlier. */
+  due(signedBy: UnixSeconds): Promise<readonly string[]>
+  /** Forgets the lists whose last credential ended before an instant. Their names are never used again. */
+  retire(before: UnixSeconds): Promise<void>
+}
+
+/**
+ * How far a database came, remembered outside of it, so that a database restored from a backup is noticed: it handed out
+ * indexes, published versions and took revocations that it does not know any more. Its sequence moves on with each lease
+ * and each publication.
+ */
+export interface Marker {
+  /** the highest sequence this process knows to be remembered */
+  readonly reached: number
+  /** Remembers that the sequence came this far, before anybody is told what moved it. @throws STORAGE_UNAVAILABLE */
+  raise(sequence: number): Promise<void>
+}
+
+/** Tells when what was written takes effect. */
+export interface Commits {
+  /** true inside the work of a transaction */
+  readonly inside: boolean
+  /**
+   * Runs `work` after the commit of the transaction it is called in, before that answers; at once where there is none;
+   * not at all if the transaction is undone.
+   */
+  after(work: () => Promise<void>): Promise<void>
+}
+
+/** Reservations of the verifiers on this store. */
+export interface Reservations {
+  /** Ids of those open at `now` that depend on one of the credentials. @throws STORAGE_UNAVAILABLE */
+  on(digests: ReadonlySet<string>, now: UnixSeconds): Promise<readonly string[]>
 }
 
 /** A key as a DID document lists it. */
@@ -469,13 +553,27 @@ export interface KeyHolder extends Signer {
   readonly publicKey: PublicKey
 }
 
+/** Asks for a status index for one delegation. */
+export interface TakeIndex {
+  /** tokens, root → the one that `signer` holds */
+  readonly chain: readonly string[]
+  /** where the chain's status lists may stand: `base` of its status issuers */
+  readonly bases: readonly string[]
+  /** when the delegation ends */
+  readonly validUntil: UnixSeconds
+  readonly signer: Signer
+}
+
 /** Gives status indexes for delegations that live longer than 300 s. */
 export interface StatusLeases {
-  /**
-   * An index that `signer` may use, of a list that the chain's root names.
-   *
-   * @param chain - tokens, root → the one that `signer` holds
-   * @throws STATUS_UNAVAILABLE - none can be had
-   */
-  take(chain: readonly string[], signer: Signer): Promise<StatusPlace>
+  /** An index that `signer` may use, and nobody uses again. @throws STATUS_UNAVAILABLE - none can be had */
+  take(request: TakeIndex): Promise<StatusPlace>
+}
+
+/** Indexes leased ahead, kept until they are used. */
+export interface LeasedIndexes {
+  /** Keeps indexes that `holder` may use for what ends by `until`. */
+  keep(holder: Did, places: readonly StatusPlace[], until: UnixSeconds): Promise<void>
+  /** Takes one out for good, below one of the bases and good until `validUntil`; `null` if there is none. */
+  take(holder: Did, bases: readonly string[], validUntil: UnixSeconds, now: UnixSeconds): Promise<StatusPlace | null>
 }

@@ -1,6 +1,8 @@
+import { methodOf } from '../did/did.js'
+import { fromDidKey } from '../did/key.js'
 import type { PublicKey } from '../ed25519.js'
 import { ProcuraError } from '../errors.js'
-import type { Credentials, StoredCredential } from '../ports.js'
+import type { Credentials, Keys, StatusPlace, StatusPurpose, StoredCredential } from '../ports.js'
 import { readStatus } from '../status/entry.js'
 import type { Chain } from './chain.js'
 import { nearest } from './narrowing.js'
@@ -14,27 +16,44 @@ import { nearest } from './narrowing.js'
  */
 export function toStored(chain: Chain, tokens: readonly string[], rootKey: PublicKey): StoredChain {
   const stored = chain.map((link, index): StoredCredential => {
-    const { digest, id, issuer, subject, validFrom, validUntil, claims } = link
+    const { digest, id, issuer, subject, issuedAt, validFrom, validUntil, claims } = link
     const inForce =
       nearest(
         chain.slice(0, index + 1).map(one => one.claims.authority),
         'statusIssuers',
       ) ?? []
     const entries = readStatus(link.status, validUntil - validFrom, inForce)
-    const revocation = entries.find(({ purpose }) => purpose === 'revocation')
+    const placeOf = (purpose: StatusPurpose): StatusPlace | null => {
+      const entry = entries.find(one => one.purpose === purpose)
+      return entry === undefined ? null : { url: entry.url, index: entry.index }
+    }
     return {
       digest,
       id,
       issuer,
       subject,
       parent: claims.authority.parent?.digest ?? null,
+      issuedAt,
       validUntil,
       token: tokens[index] ?? '',
       key: (chain[index - 1]?.key ?? rootKey).x,
-      status: revocation === undefined ? null : { url: revocation.url, index: revocation.index },
+      status: placeOf('revocation'),
+      suspension: placeOf('suspension'),
     }
   })
   return stored as unknown as StoredChain
+}
+
+/**
+ * True if the issuer that a stored link names is who signed it: a root by the key it was taken in with, a did:key by
+ * itself, a did:web by its document. The chain was verified when it was stored, its names were not.
+ *
+ * @throws DID_RESOLUTION, DID_FORBIDDEN_HOST
+ */
+export async function isStoredIssuerProved({ issuer, parent, key }: StoredCredential, keys: Keys): Promise<boolean> {
+  if (parent === null) return true
+  if (methodOf(issuer) === 'key') return fromDidKey(issuer).x === key
+  return (await keys.all(issuer, 'assertionMethod')).some(one => one.x === key)
 }
 
 /** Links as storage keeps them, root first. */

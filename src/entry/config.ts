@@ -24,6 +24,9 @@ const procura = z.strictObject({
   operator: z.string().min(1),
   policy: path.default(ISSUING_POLICY),
   audit: path,
+  /** the audit log's path with `.marker` unless given */
+  marker: path.optional(),
+  status: z.strictObject({ bits: z.union([z.literal(131_072), z.literal(1_048_576)]) }).default({ bits: 131_072 }),
   listen: z
     .strictObject({
       host: z.string().min(1).max(253),
@@ -45,6 +48,11 @@ const procura = z.strictObject({
 
 /** The `procura:` block of an agent file. Paths are relative to the working directory. */
 export type Config = z.infer<typeof procura>
+
+/** Path of the marker: how far database and audit log came, kept outside of both. */
+export function markerOf({ marker, audit }: Config): string {
+  return marker ?? `${audit}.marker`
+}
 
 /** `PROCURA_*` → the member it overrides. */
 const OVERRIDES: Readonly<Record<string, readonly [string, ...string[]]>> = {

@@ -62,6 +62,8 @@ export interface HomeOptions {
   readonly keyFile: string
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly network: Network
+  /** bits of the status lists opened from now on */
+  readonly listLength?: number
 }
 
 /**
@@ -70,8 +72,15 @@ export interface HomeOptions {
  *
  * @throws CONFIG_INVALID, STORAGE_UNAVAILABLE, KEY_FILE
  */
-export async function openHome({ file, storage, keyFile, environment, network }: HomeOptions): Promise<Home> {
-  const store = await openStore(storage)
+export async function openHome({
+  file,
+  storage,
+  keyFile,
+  environment,
+  network,
+  listLength,
+}: HomeOptions): Promise<Home> {
+  const store = await openStore(storage, listLength)
   try {
     const { sealedKeys } = store
     const ring =

@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { fileAudit } from '../adapters/audit/file.js'
 import { createServer } from '../adapters/http/server.js'
+import { openMarker } from '../adapters/marker/file.js'
 import { storeState } from '../adapters/store/state.js'
 import type { Store } from '../adapters/store/store.js'
-import { systemClock, systemIds } from '../adapters/system.js'
+import { nextSecond, systemClock, systemIds } from '../adapters/system.js'
 import { readAgentFile, type AgentFile } from '../adapters/veramo/agent-file.js'
 import { isDid, type Did } from '../did/did.js'
 import { toDidDocument } from '../did/document.js'
@@ -16,9 +17,10 @@ import { parseIssuingPolicy, requireAsStrict } from '../policy/issuing.js'
 import type { Snapshot, StatusLists } from '../ports.js'
 import { createRegistrar } from '../registrar/registrar.js'
 import { createVerifier } from '../verifier/verifier.js'
-import { readConfig, type Config } from './config.js'
+import { markerOf, readConfig, type Config } from './config.js'
 import { OPERATOR } from './issuer.js'
 import { openHome, openNetwork, readJsonFile } from './parts.js'
+import { keepPublished } from './tending.js'
 import { readPolicy } from './verifier.js'
 import { openWallet } from './wallet.js'
 
@@ -52,7 +54,7 @@ export interface Service {
  * Starts the service that an agent file describes. The first start makes its folders, key file, database, DID and an
  * operator's wallet whose DID is the first admin.
  *
- * @throws CONFIG_INVALID, KEY_FILE, STORAGE_UNAVAILABLE, AUDIT_UNAVAILABLE - says what to correct; nothing listens then
+ * @throws CONFIG_INVALID, KEY_FILE, STORAGE_UNAVAILABLE, STORAGE_ROLLED_BACK, AUDIT_UNAVAILABLE - says what to correct; nothing listens then
  */
 export async function openService({
   config: path,
@@ -95,8 +97,17 @@ async function start(
   const audit = await fileAudit(config.audit)
   opened.push(() => audit.close())
   const { storage, keyFile } = config
-  const { store, vault } = await openHome({ file, storage, keyFile, environment, network })
+  const { store, vault } = await openHome({
+    file,
+    storage,
+    keyFile,
+    environment,
+    network,
+    listLength: config.status.bits,
+  })
   opened.push(() => store.close())
+  const marker = await openMarker(markerOf(config), () => audit.size())
+  marker.requireReached({ sequence: await store.statusRepair.sequence(), auditSize: await audit.size() })
 
   hosting = createHosting(did, store.hostedDids)
   const signer = (await vault.signer(did)) ?? (await vault.createWebDid(did, 'issuer'))
@@ -108,7 +119,11 @@ async function start(
     ...storeState(store, systemClock, systemIds),
   }
   const statusBase = `${config.origin}/v1/status/`
-  const issuer = createIssuer({ signer, publicKey: signer.publicKey, statusBase }, { ...shared, ...store })
+  const issuer = createIssuer(
+    { signer, publicKey: signer.publicKey, statusBase },
+    { ...shared, ...store, audit, marker, nextSecond },
+  )
+  opened.push(keepPublished(issuer, onDefect))
   const statusLists = withOwnLists(issuer, statusBase, network.statusLists)
   const issuing = parseIssuingPolicy(await readJsonFile(config.policy), config.policy)
   const resourceServers = await Promise.all(

@@ -72,7 +72,7 @@ export async function openWallet(options: WalletOptions): Promise<OpenWallet> {
     vault,
     credentials: store.credentials,
     transaction: work => store.transaction(work),
-    leases: calls === null ? noLeases : serviceLeases(calls),
+    leases: calls === null ? noLeases : serviceLeases(calls, store.leasedIndexes),
   })
   const equip = (agent: Agent): WalletAgent => ({
     ...agent,

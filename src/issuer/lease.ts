@@ -1,38 +1,116 @@
 import { isSubjectProved, leafOf, requireInTime } from '../delegation/chain.js'
 import { toStored } from '../delegation/stored.js'
+import type { Did } from '../did/did.js'
 import { ProcuraError } from '../errors.js'
-import type { Issuer, IssuerIdentity, IssuerPorts } from './issuer.js'
-import type { Own } from './own.js'
+import type { Json } from '../json.js'
+import type { StatusPlace, StatusPurpose } from '../ports.js'
+import { MAX_UNLISTED, toStatusJson } from '../status/entry.js'
+import type { UnixSeconds } from '../time.js'
+import type { GrantRequest, Issuer, IssuerIdentity, IssuerPorts } from './issuer.js'
+import { requireOnward, type OpenOwn } from './own.js'
+import type { Places } from './places.js'
+
+/** Indexes taken at once for credentials of one's own; those not used when the process ends are burned. */
+const AHEAD = 256
+/** Shards that indexes are kept ahead for: two purposes, and days of expiry. */
+const MAX_SHARDS = 32
+
+/** Where the bits of a credential stand. */
+export interface StatusPlaces {
+  readonly status: StatusPlace | null
+  readonly suspension: StatusPlace | null
+  /** `credentialStatus` */
+  readonly json: Json | null
+}
 
 /** Hands out status indexes. */
+export interface Leases extends Pick<Issuer, 'lease' | 'leaseUnder'> {
+  /**
+   * Places for a credential of this issuer's own, from indexes taken ahead.
+   *
+   * @param wanted - `listed`: false for none, if it lives at most 300 s; `suspendable`: by default if it lives longer
+   */
+  placesFor(
+    now: UnixSeconds,
+    validUntil: UnixSeconds,
+    wanted?: Pick<GrantRequest, 'listed' | 'suspendable'>,
+  ): Promise<StatusPlaces>
+}
+
+/** Hands out status indexes of an issuer's lists. */
 export function createLeases(
-  { publicKey, statusBase }: IssuerIdentity,
-  { clock, keys, statusRows }: IssuerPorts,
-  own: Own,
-): Pick<Issuer, 'lease' | 'leaseUnder'> {
-  const lease: Issuer['lease'] = async (holder, count) => {
-    const { list, indexes } = await statusRows.lease(holder, count)
-    return indexes.map(index => ({ url: `${statusBase}${list}`, index }))
+  { signer, publicKey, statusBase }: IssuerIdentity,
+  { clock, commits, keys, marker, statusRows }: IssuerPorts,
+  open: OpenOwn,
+  places: Places,
+): Leases {
+  const ahead = new Map<string, StatusPlace[]>()
+  const refills = new Map<string, Promise<unknown>>()
+
+  async function take(issuer: Did, count: number, purpose: StatusPurpose, validUntil: UnixSeconds) {
+    const known = marker.reached
+    const leased = await statusRows.lease({ issuer, count, purpose, validUntil, now: clock.now() })
+    requireOnward(known, leased.sequence)
+    await commits.after(() => marker.raise(leased.sequence))
+    const indexes = leased.indexes.map(index => ({ url: `${statusBase}${leased.list}`, index }))
+    return { indexes, until: leased.until }
+  }
+
+  async function refill(shard: string, purpose: StatusPurpose, validUntil: UnixSeconds): Promise<StatusPlace> {
+    const { indexes } = await take(signer.did, AHEAD, purpose, validUntil)
+    const [one, ...rest] = indexes
+    if (one === undefined) throw new ProcuraError('LIST_FULL', { why: 'no index was leased' })
+    // a transaction that is undone gives its block back: then nothing of it is kept for later
+    await commits.after(() => {
+      ahead.set(shard, [...(ahead.get(shard) ?? []), ...rest])
+      const [oldest] = ahead.keys()
+      if (ahead.size > MAX_SHARDS && oldest !== undefined) ahead.delete(oldest)
+      return Promise.resolve()
+    })
+    return one
+  }
+
+  async function next(purpose: StatusPurpose, validUntil: UnixSeconds): Promise<StatusPlace> {
+    const shard = `${purpose}.${Math.floor(validUntil / 86_400)}`
+    for (;;) {
+      const place = ahead.get(shard)?.pop()
+      if (place !== undefined) return place
+      // inside a transaction nobody waits for others, who may wait for its end
+      if (commits.inside) return refill(shard, purpose, validUntil)
+      const running = refills.get(shard)
+      if (running === undefined) {
+        const refilling = refill(shard, purpose, validUntil).finally(() => refills.delete(shard))
+        refills.set(shard, refilling)
+        return refilling
+      }
+      await running
+    }
   }
 
   return {
-    lease,
+    lease: (holder, count, validUntil) => take(holder, count, 'revocation', validUntil),
+
+    async placesFor(now, validUntil, { listed = true, suspendable = validUntil - now > MAX_UNLISTED } = {}) {
+      if (!listed && validUntil - now <= MAX_UNLISTED) return { status: null, suspension: null, json: null }
+      const status = await next('revocation', validUntil)
+      const suspension = suspendable ? await next('suspension', validUntil) : null
+      const revocable = toStatusJson(status.url, status.index)
+      const json =
+        suspension === null ? revocable : [revocable, toStatusJson(suspension.url, suspension.index, 'suspension')]
+      return { status, suspension, json }
+    },
 
     async leaseUnder(chain, by, count) {
-      const opened = await own.open(chain)
+      const opened = await open(chain)
       requireInTime(opened, clock.now())
-      if (leafOf(opened).subject !== by)
+      const leaf = leafOf(opened)
+      if (leaf.subject !== by)
         throw new ProcuraError('CALLER_FORBIDDEN', { caller: by, what: 'lease for another holder' })
-      if (!(await isSubjectProved(leafOf(opened), keys))) {
+      if (!(await isSubjectProved(leaf, keys))) {
         throw new ProcuraError('KEY_BINDING', { did: by, purpose: 'assertionMethod' })
       }
-      for (const one of toStored(opened, chain, publicKey)) {
-        if (one.status === null) continue
-        const { name, status } = await own.statusOf(one)
-        const isRevoked = (await statusRows.revokedIn(name)).includes(status.index)
-        if (isRevoked) throw new ProcuraError('STATUS_REVOKED', { index: status.index, list: status.url })
-      }
-      return lease(by, count)
+      await places.requireUnset(toStored(opened, chain, publicKey))
+      return take(by, count, 'revocation', Math.min(...opened.map(({ validUntil }) => validUntil)))
     },
   }
 }

@@ -4,6 +4,10 @@ import type { StoredList } from '../ports.js'
 import { bitsOf } from '../status/bitstring.js'
 import { RESIGN_AFTER, toListJson } from '../status/list.js'
 import type { IssuerIdentity, IssuerPorts } from './issuer.js'
+import { requireOnward } from './own.js'
+
+/** Seconds after the end of a list's last credential until the list goes (profile §8.5). */
+const RETIRE_AFTER = 3600
 
 /** A status list as it is served. */
 export interface PublishedList {
@@ -11,37 +15,102 @@ export interface PublishedList {
   readonly version: number
 }
 
-/** The signed list, published anew if a row changed or it is {@link RESIGN_AFTER} seconds old. @throws NOT_FOUND */
-export type PublishList = (name: string) => Promise<PublishedList>
+/** Publishes status lists. */
+export interface Publisher {
+  /**
+   * The signed list: published anew if a row changed or it is {@link RESIGN_AFTER} seconds old, but never twice in a
+   * second.
+   *
+   * @throws NOT_FOUND
+   */
+  list(name: string): Promise<PublishedList>
+  /** The version that shows the list as it stood after so many changes; waits for the next second if it must. */
+  shown(name: string, changes: number): Promise<number>
+  /** Signs what is due, and forgets the lists that nobody needs any more. */
+  tend(): Promise<void>
+}
 
-/** Publishes status lists; of one list one version at a time. */
-export function createPublisher({ signer, statusBase }: IssuerIdentity, ports: IssuerPorts): PublishList {
-  const { clock, statusRows } = ports
-  const publishing = new Map<string, Promise<PublishedList>>()
+/** Publishes the lists of an issuer; of one list one version at a time, at most one in a second. */
+export function createPublisher({ signer, statusBase }: IssuerIdentity, ports: IssuerPorts): Publisher {
+  const { clock, statusRows, marker, nextSecond } = ports
 
-  async function publish(name: string): Promise<PublishedList> {
+  const current = oneAtATime(async name => {
     for (;;) {
       const stored = await statusRows.find(name)
       if (stored === null) throw new ProcuraError('NOT_FOUND', { what: `status list ${name}` })
-      if (stored.token !== null && !isOutdated(stored)) return { token: stored.token, version: stored.version }
-      const indexes = await statusRows.revokedIn(name)
+      const { token, version, signedAt, signedChanges } = stored
       const now = clock.now()
-      const version = stored.version + 1
-      const claims = toListJson(`${statusBase}${name}`, signer.did, bitsOf(stored.length, indexes), version, now)
-      const token = await signJws(claims, 'vc+jwt', signer)
-      if (await statusRows.publish(name, token, version, now, indexes.length)) return { token, version }
+      if (token !== null && (signedAt === now || !isOutdated(stored, now))) {
+        return { token, version, changes: signedChanges }
+      }
+      const next = await sign(stored)
+      if (next !== null) return next
     }
+  })
+
+  /** From rows read after the list itself: they show at least what it counts. `null` if another was faster. */
+  async function sign({ name, purpose, length, version: before, changes }: StoredList) {
+    const set = await statusRows.setIn(name)
+    const now = clock.now()
+    const version = before + 1
+    const claims = toListJson(`${statusBase}${name}`, signer.did, bitsOf(length, set), version, now, purpose)
+    const token = await signJws(claims, 'vc+jwt', signer)
+    const known = marker.reached
+    const sequence = await statusRows.publish(name, token, version, now, changes)
+    if (sequence === null) return null
+    requireOnward(known, sequence)
+    await marker.raise(sequence)
+    return { token, version, changes }
   }
 
-  function isOutdated({ revoked, signedRevoked, signedAt }: StoredList): boolean {
-    return revoked !== signedRevoked || clock.now() - signedAt >= RESIGN_AFTER
-  }
+  return {
+    async list(name) {
+      const { token, version } = await current(name)
+      return { token, version }
+    },
 
+    async shown(name, changes) {
+      for (;;) {
+        const published = await current(name)
+        if (published.changes >= changes) return published.version
+        await nextSecond()
+      }
+    },
+
+    async tend() {
+      const now = clock.now()
+      await statusRows.retire(now - RETIRE_AFTER)
+      for (const name of await statusRows.due(now - RESIGN_AFTER)) await current(name)
+    },
+  }
+}
+
+function isOutdated({ changes, signedChanges, signedAt }: StoredList, now: number): boolean {
+  return changes !== signedChanges || now - signedAt >= RESIGN_AFTER
+}
+
+/** Runs `work` for a name once at a time. Who asks meanwhile shares the next run, which begins after they asked. */
+function oneAtATime<T>(work: (name: string) => Promise<T>): (name: string) => Promise<T> {
+  const running = new Map<string, Promise<T>>()
+  const waiting = new Map<string, Promise<T>>()
+  const begin = (name: string): Promise<T> => {
+    waiting.delete(name)
+    const run = work(name).finally(() => {
+      if (running.get(name) === run) running.delete(name)
+    })
+    running.set(name, run)
+    return run
+  }
   return name => {
-    const running = publishing.get(name)
-    if (running !== undefined) return running.then(() => publish(name))
-    const work = publish(name).finally(() => publishing.delete(name))
-    publishing.set(name, work)
-    return work
+    const before = running.get(name)
+    if (before === undefined) return begin(name)
+    const next =
+      waiting.get(name) ??
+      before.then(
+        () => begin(name),
+        () => begin(name),
+      )
+    waiting.set(name, next)
+    return next
   }
 }

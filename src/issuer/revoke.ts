@@ -1,51 +1,125 @@
-import { isIssuerProved, leafOf, type Chain } from '../delegation/chain.js'
-import { storedChain, toStored } from '../delegation/stored.js'
+import { leafOf } from '../delegation/chain.js'
+import { isStoredIssuerProved, storedChain, toStored, type StoredChain } from '../delegation/stored.js'
 import type { Did } from '../did/did.js'
-import { ProcuraError } from '../errors.js'
-import type { Issuer, IssuerIdentity, IssuerPorts } from './issuer.js'
-import type { Own } from './own.js'
-import type { PublishList } from './publish.js'
+import { isProcuraError, ProcuraError } from '../errors.js'
+import type { StoredCredential } from '../ports.js'
+import { AT_ONCE, type Batch, type Changed, type Changes } from './change.js'
+import type { Blast, Issuer, IssuerIdentity, IssuerPorts } from './issuer.js'
+import type { OpenOwn } from './own.js'
 
-/** Takes authority back. */
+/** What is to be revoked: digest or id of a credential kept here, or tokens root → the one to revoke. */
+export type Target = string | readonly string[]
+
+interface Found {
+  readonly chain: StoredChain
+  readonly leaf: StoredCredential
+  /** the service sees it for the first time */
+  readonly isNew: boolean
+}
+
+/** Takes authority back, credential by credential. */
 export function createRevocations(
   { signer, publicKey }: IssuerIdentity,
-  ports: IssuerPorts,
-  own: Own,
-  list: PublishList,
-): Issuer['revoke'] {
-  const { clock, keys, credentials, statusRows } = ports
+  { clock, keys, credentials, reservations }: IssuerPorts,
+  open: OpenOwn,
+  changes: Changes,
+): Pick<Issuer, 'change' | 'changeAll' | 'blastOf' | 'revoke'> {
+  async function find(target: Target): Promise<Found> {
+    if (typeof target !== 'string') {
+      const opened = await open(target)
+      const chain = toStored(opened, target, publicKey)
+      const leaf = chain.find(({ digest }) => digest === leafOf(opened).digest) ?? chain[0]
+      return { chain, leaf, isNew: true }
+    }
+    const leaf = (await credentials.find(target)) ?? (await credentials.findRoot(signer.did, target))
+    if (leaf === null) throw new ProcuraError('NOT_FOUND', { what: `credential ${target}` })
+    const chain = await storedChain(credentials, leaf)
+    if (chain[0].issuer !== signer.did) throw new ProcuraError('ROOT_UNTRUSTED', { root: chain[0].issuer })
+    return { chain, leaf, isNew: false }
+  }
 
-  async function tokensOf(name: string): Promise<readonly string[]> {
-    const found = (await credentials.find(name)) ?? (await credentials.findRoot(signer.did, name))
-    if (found === null) throw new ProcuraError('NOT_FOUND', { what: `credential ${name}` })
-    return (await storedChain(credentials, found)).map(({ token }) => token)
+  /** An issuer of one of the links, or an admin; and the name that the index was leased to is proved. */
+  async function requireMayChange({ chain, leaf }: Found, by: Did, isAdmin: boolean): Promise<void> {
+    if (!isAdmin && !(await isIssuerOf(chain, by))) {
+      throw new ProcuraError('CALLER_FORBIDDEN', { caller: by, what: `revoke ${leaf.digest}` })
+    }
+    if (!(await isStoredIssuerProved(leaf, keys))) {
+      throw new ProcuraError('KEY_BINDING', { did: leaf.issuer, purpose: 'assertionMethod' })
+    }
   }
 
   /** True if the DID issued one of the links, and its name is proved there. */
-  async function isIssuerOf(chain: Chain, did: Did): Promise<boolean> {
-    for (const [index, link] of chain.entries()) {
-      if (link.issuer === did && (await isIssuerProved(chain, index, keys))) return true
+  async function isIssuerOf(chain: StoredChain, did: Did): Promise<boolean> {
+    for (const link of chain) {
+      if (link.issuer === did && (await isStoredIssuerProved(link, keys))) return true
     }
     return false
   }
 
-  return async (target, by, isAdmin) => {
-    const tokens = typeof target === 'string' ? await tokensOf(target) : target
-    const chain = await own.open(tokens)
-    const leaf = leafOf(chain)
-    if (!isAdmin && !(await isIssuerOf(chain, by))) {
-      throw new ProcuraError('CALLER_FORBIDDEN', { caller: by, what: `revoke ${leaf.digest}` })
+  async function allowed(target: Target, by: Did, isAdmin: boolean): Promise<Found> {
+    const found = await find(target)
+    await requireMayChange(found, by, isAdmin)
+    return found
+  }
+
+  async function below(roots: readonly StoredCredential[]): Promise<readonly StoredCredential[]> {
+    const seen = new Set(roots.map(({ digest }) => digest))
+    const all: StoredCredential[] = []
+    for (let level = [...seen]; level.length > 0;) {
+      const next = (await credentials.below(level, clock.now())).filter(({ digest }) => !seen.has(digest))
+      for (const one of next) seen.add(one.digest)
+      all.push(...next)
+      level = next.map(({ digest }) => digest)
     }
-    if (!(await isIssuerProved(chain, chain.length - 1, keys))) {
-      throw new ProcuraError('KEY_BINDING', { did: leaf.issuer, purpose: 'assertionMethod' })
-    }
-    const stored = toStored(chain, tokens, publicKey)
-    const { name, status } = await own.statusOf(stored.at(-1) ?? stored[0])
-    await ports.transaction(async () => {
-      for (const one of stored) await credentials.save(one)
-      await statusRows.revoke(name, status.index, by, clock.now())
-    })
-    const { version } = await list(name)
-    return { digest: leaf.digest, list: status.url, index: status.index, version }
+    return all
+  }
+
+  const change: Issuer['change'] = async (target, how, by, isAdmin) => {
+    const { chain, leaf, isNew } = await allowed(target, by, isAdmin)
+    const [changed] = await changes.apply([{ credentials: [leaf], save: isNew ? chain : [] }], how, by)
+    if (changed === undefined || isProcuraError(changed)) throw changed ?? new ProcuraError('INTERNAL', {})
+    return changed
+  }
+
+  return {
+    change,
+    revoke: (target, by, isAdmin) => change(target, 'revoke', by, isAdmin),
+
+    async changeAll(targets, how, by, isAdmin, onDone) {
+      const refusals = new Map<number, ProcuraError>()
+      const batches = async function* (): AsyncGenerator<Batch> {
+        for (let from = 0; from < targets.length; from += AT_ONCE) {
+          const found = await Promise.all(
+            targets.slice(from, from + AT_ONCE).map((target, n) =>
+              allowed(target, by, isAdmin).catch((error: unknown) => {
+                if (!isProcuraError(error)) throw error
+                refusals.set(from + n, error)
+                return null
+              }),
+            ),
+          )
+          const good = found.filter(one => one !== null)
+          yield {
+            credentials: good.map(({ leaf }) => leaf),
+            save: good.flatMap(({ chain, isNew }) => (isNew ? chain : [])),
+          }
+        }
+      }
+      const changed = (await changes.apply(batches(), how, by, onDone))[Symbol.iterator]()
+      return targets.map((_, n) => refusals.get(n) ?? (changed.next().value as Changed))
+    },
+
+    async blastOf(targets, by, isAdmin): Promise<Blast> {
+      const roots: StoredCredential[] = []
+      for (const target of targets) roots.push((await allowed(target, by, isAdmin)).leaf)
+      const all = [...roots, ...(await below(roots))]
+      const digests = new Set<string>(all.map(({ digest }) => digest))
+      return {
+        credentials: [...digests],
+        descendants: digests.size - new Set(roots.map(({ digest }) => digest)).size,
+        agents: [...new Set(all.map(({ subject }) => subject))],
+        reservations: await reservations.on(digests, clock.now()),
+      }
+    },
   }
 }

@@ -2,16 +2,22 @@ import { createHmac } from 'node:crypto'
 
 const ROUNDS = 6
 
+/** A one-to-one map of `0 … length − 1` onto itself, and the way back. */
+export interface Permutation {
+  readonly indexAt: (position: number) => number
+  readonly positionOf: (index: number) => number
+}
+
 /**
  * A keyed permutation of `0 … length − 1`: neighbours in time are not neighbours in the list, so an index tells nobody
  * how many credentials were issued, or when. A Feistel network over the next even number of bits, walked until it falls
- * inside.
+ * inside. It can be undone, so whose an index is follows from whose block its position lies in.
  *
  * @param key - secret, 32 bytes
  * @param length - a power of two, 2 to 2^30
  * @see https://link.springer.com/chapter/10.1007/3-540-45760-7_9 Black and Rogaway, cycle walking
  */
-export function permutation(key: Uint8Array, length: number): (position: number) => number {
+export function permutation(key: Uint8Array, length: number): Permutation {
   const half = Math.ceil(Math.log2(length) / 2)
   const mask = 2 ** half - 1
   const round = (number: number, value: number): number =>
@@ -25,9 +31,16 @@ export function permutation(key: Uint8Array, length: number): (position: number)
     for (let number = 0; number < ROUNDS; number += 1) [left, right] = [right, left ^ round(number, right)]
     return left * 2 ** half + right
   }
-  return position => {
-    let index = shuffle(position)
-    while (index >= length) index = shuffle(index)
-    return index
+  const unshuffle = (index: number): number => {
+    let left = index >>> half
+    let right = index & mask
+    for (let number = ROUNDS - 1; number >= 0; number -= 1) [left, right] = [right ^ round(number, left), left]
+    return left * 2 ** half + right
   }
+  const walk = (step: (value: number) => number) => (value: number) => {
+    let next = step(value)
+    while (next >= length) next = step(next)
+    return next
+  }
+  return { indexAt: walk(shuffle), positionOf: walk(unshuffle) }
 }

@@ -2,9 +2,7 @@ import type { StatusIssuer } from '../authority/authority.js'
 import { ProcuraError } from '../errors.js'
 import { isObject, member, type Json, type JsonObject } from '../json.js'
 import type { Did } from '../did/did.js'
-
-/** What a status list says about an index. Revocation is for ever, suspension is not. */
-export type StatusPurpose = 'revocation' | 'suspension'
+import type { StatusPurpose } from '../ports.js'
 
 /** Where a credential's status stands; its list is trusted from `issuers` only. */
 export interface StatusEntry {
@@ -21,12 +19,12 @@ const INDEX = /^(?:0|[1-9][0-9]{0,9})$/
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 const MEMBERS = ['id', 'type', 'statusPurpose', 'statusListIndex', 'statusListCredential', 'statusSize']
 
-/** The `credentialStatus` of a credential whose revocation bit stands at `index` of the list at `url`. */
-export function toStatusJson(url: string, index: number): JsonObject {
+/** An entry of `credentialStatus`: the credential's bit of a purpose stands at `index` of the list at `url`. */
+export function toStatusJson(url: string, index: number, purpose: StatusPurpose = 'revocation'): JsonObject {
   return {
     id: `${url}#${index}`,
     type: 'BitstringStatusListEntry',
-    statusPurpose: 'revocation',
+    statusPurpose: purpose,
     statusListIndex: String(index),
     statusListCredential: url,
   }

@@ -4,6 +4,7 @@ import type { PublicKey } from '../ed25519.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import { isObject, member, type JsonObject } from '../json.js'
 import { openJws, readJws, type Sealed, type Verified } from '../jws/compact.js'
+import type { StatusPurpose } from '../ports.js'
 import { findings } from '../shape.js'
 import { toDate, type UnixSeconds } from '../time.js'
 import { bitAt, decodeList, encodeList } from './bitstring.js'
@@ -33,7 +34,14 @@ export interface StatusList {
 }
 
 /** The claims of a list (profile §8.1): its `id` is its URL, it has no `sub`. */
-export function toListJson(url: string, issuer: Did, bits: Uint8Array, version: number, now: UnixSeconds): JsonObject {
+export function toListJson(
+  url: string,
+  issuer: Did,
+  bits: Uint8Array,
+  version: number,
+  now: UnixSeconds,
+  purpose: StatusPurpose = 'revocation',
+): JsonObject {
   return {
     '@context': CONTEXTS,
     id: url,
@@ -47,7 +55,7 @@ export function toListJson(url: string, issuer: Did, bits: Uint8Array, version: 
     credentialSubject: {
       id: `${url}#list`,
       type: 'BitstringStatusList',
-      statusPurpose: 'revocation',
+      statusPurpose: purpose,
       encodedList: encodeList(bits),
       ttl: 5000,
       version,

@@ -135,7 +135,18 @@ export function createAgent(holder: KeyHolder, roots: TrustedRoots, ports: Walle
     const signed = await signJws(claims(), 'vc+jwt', holder)
     const draft = await open([...parent.chain, signed], parent.rootKey)
     if (ttl <= MAX_UNLISTED) return draft
-    const { url, index } = await ports.leases.take(parent.chain, holder)
+    const inForce =
+      nearest(
+        parent.links.map(link => link.claims.authority),
+        'statusIssuers',
+      ) ?? []
+    const bases = inForce.map(({ base }) => base)
+    const { url, index } = await ports.leases.take({
+      chain: parent.chain,
+      bases,
+      validUntil: now + ttl,
+      signer: holder,
+    })
     return open([...parent.chain, await signJws(claims(toStatusJson(url, index)), 'vc+jwt', holder)], parent.rootKey)
   }
 

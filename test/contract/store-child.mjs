@@ -11,7 +11,13 @@ const store = await openStore(`sqlite://${file}`)
 const keys = new KeyStore(store.dataSource)
 const issuer = `did:key:z6Mk${name}`
 const work = Array.from({ length: 40 }, async (_, n) => {
-  const { list, indexes } = await store.statusRows.lease(issuer, 3)
+  const { list, indexes } = await store.statusRows.lease({
+    issuer,
+    count: 3,
+    purpose: 'revocation',
+    validUntil: 1_793_000_000,
+    now: 1_792_999_000,
+  })
   await store.transaction(async () => {
     await store.credentials.findRoot('did:key:z6MkOwner', `urn:uuid:${name}-${n}`)
     await store.credentials.save({
@@ -20,10 +26,12 @@ const work = Array.from({ length: 40 }, async (_, n) => {
       issuer,
       subject: issuer,
       parent: null,
+      issuedAt: 1_792_999_000,
       validUntil: 1_793_000_000,
       token: 'a.b.c',
       key: 'A'.repeat(43),
       status: null,
+      suspension: null,
     })
   })
   await keys.importKey({ kid: `${name}-${n}`, kms: 'local', type: 'Ed25519', publicKeyHex: '00' })

@@ -1,6 +1,7 @@
 import { hostedContract } from './hosted-port.js'
 import { outboxContract } from './outbox-port.js'
 import { sealedKeysContract } from './sealed-keys.js'
+import { statusRowsContract } from './status-rows-port.js'
 import type { Backend } from './store-fixtures.js'
 import { portsContract } from './store-ports.js'
 import { subjectsContract } from './store-subjects.js'
@@ -9,6 +10,7 @@ import { transactionsContract } from './store-transactions.js'
 /** What every store promises, on whichever engine. */
 export function storeContract(backend: Backend): void {
   portsContract(backend)
+  statusRowsContract(backend)
   subjectsContract(backend)
   hostedContract(backend)
   outboxContract(backend)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Store } from '../../src/adapters/store/store.js'
 import type { Did } from '../../src/did/did.js'
 import { digestOf } from '../../src/encoding.js'
-import type { StoredCredential } from '../../src/ports.js'
+import type { Lease, StoredCredential } from '../../src/ports.js'
 
 /** Opens a store; a second call with the same `place` opens the same database again. */
 export interface Backend {
@@ -30,12 +30,19 @@ export function credentialOf(name: string, change: Partial<StoredCredential> = {
     issuer: 'did:key:z6MkOwner',
     subject: alice,
     parent: null,
+    issuedAt: NOW,
     validUntil: NOW + 3600,
     token: `head.${name}.signature`,
     key: 'A'.repeat(43),
     status: { url: 'https://status.example/lists/1', index: 94_567 },
+    suspension: null,
     ...change,
   }
+}
+
+/** Asks for status indexes of revocation, for credentials of an hour. */
+export function leaseOf(issuer: Did, count: number, change: Partial<Lease> = {}): Lease {
+  return { issuer, count, purpose: 'revocation', validUntil: NOW + 3600, now: NOW, ...change }
 }
 
 /** A key as Veramo's key manager hands it to its store. */

@@ -8,7 +8,7 @@ import { SqliteTurnRunner } from '../../src/adapters/store/sqlite-runner.js'
 import { openSqlite } from '../../src/adapters/store/sqlite.js'
 import { openStore } from '../../src/adapters/store/store.js'
 import { Turns } from '../../src/adapters/store/turns.js'
-import { NOW, alice, credentialOf, keyOf, later, refusal, temporaryFiles, together } from './store-fixtures.js'
+import { NOW, alice, credentialOf, keyOf, later, leaseOf, refusal, temporaryFiles, together } from './store-fixtures.js'
 
 const { folder, freshFile, clean } = temporaryFiles()
 afterAll(clean)
@@ -115,7 +115,7 @@ describe('SQLite: refusals', () => {
     expect(await refusal(() => store.credentials.save(credentialOf('two')))).toStrictEqual(
       unavailable('SQLITE_READONLY'),
     )
-    expect(await refusal(() => store.statusRows.lease(alice, 1))).toStrictEqual(unavailable('SQLITE_READONLY'))
+    expect(await refusal(() => store.statusRows.lease(leaseOf(alice, 1)))).toStrictEqual(unavailable('SQLITE_READONLY'))
     expect(await refusal(() => new KeyStore(store.dataSource).importKey(keyOf('two')))).toStrictEqual(
       unavailable('SQLITE_READONLY'),
     )
@@ -138,7 +138,7 @@ describe('SQLite: refusals', () => {
 
     expect(await refusal(() => store.credentials.save(credentialOf('x')))).toStrictEqual(unavailable('closed'))
     expect(await refusal(() => store.credentials.find(credentialOf('x').digest))).toStrictEqual(unavailable('closed'))
-    expect(await refusal(() => store.statusRows.lease(alice, 1))).toStrictEqual(unavailable('closed'))
+    expect(await refusal(() => store.statusRows.lease(leaseOf(alice, 1)))).toStrictEqual(unavailable('closed'))
     expect(await refusal(() => store.statusRows.publish('1', 'x', 1, NOW, 0))).toStrictEqual(unavailable('closed'))
     expect(await refusal(() => store.installation.get('x'))).toStrictEqual(unavailable('closed'))
     expect(await refusal(() => store.transaction(() => Promise.resolve()))).toStrictEqual(unavailable('closed'))

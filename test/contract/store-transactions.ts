@@ -3,7 +3,17 @@ import { AbstractSecretBox } from '@veramo/key-manager'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/adapters/store/store.js'
 import { ProcuraError } from '../../src/errors.js'
-import { type Backend, alice, credentialOf, identifierOf, keyOf, later, refusal, together } from './store-fixtures.js'
+import {
+  type Backend,
+  alice,
+  credentialOf,
+  identifierOf,
+  keyOf,
+  later,
+  leaseOf,
+  refusal,
+  together,
+} from './store-fixtures.js'
 
 const undo = new Error('undo')
 
@@ -88,6 +98,7 @@ export function transactionsContract(backend: Backend): void {
     test('are undone as a whole, with what Veramo wrote, read, changed and deleted in them', async () => {
       await dids.importDID(identifierOf('stays'))
       const privateKeys = new PrivateKeyStore(store.dataSource, new OpenBox())
+      let list = ''
       const error = await refusal(() =>
         store.transaction(async () => {
           await keys.importKey(keyOf('undone'))
@@ -98,7 +109,7 @@ export function transactionsContract(backend: Backend): void {
             await dids.getDID({ did: identifierOf('undone').did } as Parameters<DIDStore['getDID']>[0]),
           ).toMatchObject({ keys: [{ kid: 'undone' }] })
           await store.credentials.save(credentialOf('undone'))
-          await store.statusRows.lease(alice, 3)
+          list = (await store.statusRows.lease(leaseOf(alice, 3))).list
           throw undo
         }),
       )
@@ -110,7 +121,7 @@ export function transactionsContract(backend: Backend): void {
       ])
       expect(await privateKeys.listKeys()).toStrictEqual([])
       expect(await didKept('stays')).toBe(true)
-      expect(await store.statusRows.find('1')).toBeNull()
+      expect(await store.statusRows.find(list)).toBeNull()
     })
 
     test('a Veramo write of several statements that fails half-way leaves nothing', async () => {

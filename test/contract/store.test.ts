@@ -6,7 +6,7 @@ import { CredentialTable } from '../../src/adapters/store/entities.js'
 import { MIGRATIONS } from '../../src/adapters/store/migrations.js'
 import { openStore } from '../../src/adapters/store/store.js'
 import { storeContract } from './store-contract.js'
-import { type Backend, NOW, alice, credentialOf, temporaryFiles, together } from './store-fixtures.js'
+import { type Backend, NOW, alice, credentialOf, leaseOf, temporaryFiles, together } from './store-fixtures.js'
 import { compileSources, runChild } from './store-process.js'
 
 const { folder, freshFile, clean } = temporaryFiles()
@@ -69,14 +69,16 @@ describe('SQLite: several on one file', () => {
   test('two stores in one process: no write is lost, no lease repeats, one publisher wins', async () => {
     const place = await sqlite.place()
     const stores = await Promise.all([openStore(place, 4096), openStore(place, 4096)])
-    const leases = await together(200, n => stores[n % 2]!.statusRows.lease(alice, 5))
+    const leases = await together(200, n => stores[n % 2]!.statusRows.lease(leaseOf(alice, 5)))
     expect(new Set(leases.flatMap(({ list, indexes }) => indexes.map(index => `${list}#${index}`))).size).toBe(1000)
     await together(200, n =>
       stores[n % 2]!.transaction(() => stores[n % 2]!.credentials.save(credentialOf(`both-${n}`))),
     )
     expect(await stores[0].dataSource.getRepository(CredentialTable).count()).toBe(200)
     for (let version = 1; version <= 10; version += 1) {
-      const won = await Promise.all(stores.map(store => store.statusRows.publish('1', 'x', version, NOW, 0)))
+      const won = await Promise.all(
+        stores.map(store => store.statusRows.publish(leases[0]!.list, 'x', version, NOW, 0)),
+      )
       expect(won.filter(Boolean)).toHaveLength(1)
     }
     await Promise.all(stores.map(store => store.close()))

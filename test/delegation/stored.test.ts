@@ -23,6 +23,7 @@ describe('toStored', () => {
   test('keeps of each link what is needed to find it, to judge it and to take it back', async () => {
     const root = await mint({ signer: owner, to: planner, until: 3600, index: 7 })
     const leaf = await mint({ signer: planner, to: booker, parent: root, index: 8 })
+    const ISSUED = NOW - 240
     expect(await keep(root, leaf)).toEqual([
       {
         digest: root.digest,
@@ -30,10 +31,12 @@ describe('toStored', () => {
         issuer: owner.did,
         subject: planner.did,
         parent: null,
+        issuedAt: ISSUED,
         validUntil: NOW + 3600,
         token: root.token,
         key: owner.publicKey.x,
         status: { url: LIST, index: 7 },
+        suspension: null,
       },
       {
         digest: leaf.digest,
@@ -41,10 +44,12 @@ describe('toStored', () => {
         issuer: planner.did,
         subject: booker.did,
         parent: root.digest,
+        issuedAt: ISSUED,
         validUntil: NOW + 1800,
         token: leaf.token,
         key: planner.publicKey.x,
         status: { url: LIST, index: 8 },
+        suspension: null,
       },
     ])
   })
@@ -54,10 +59,11 @@ describe('toStored', () => {
     expect(stored.status).toBeNull()
   })
 
-  test('keeps where it is revoked, not where it is suspended', async () => {
+  test('keeps where it is revoked, and where it is suspended', async () => {
     const entries = [{ ...toStatusJson(LIST, 9), statusPurpose: 'suspension' }, toStatusJson(LIST, 7)]
     const [stored] = await keep(await mint({ signer: owner, to: planner, claims: { credentialStatus: entries } }))
     expect(stored.status).toEqual({ url: LIST, index: 7 })
+    expect(stored.suspension).toEqual({ url: LIST, index: 9 })
   })
 
   test('takes a list from the status issuers in force only', async () => {

@@ -15,7 +15,7 @@ const grant = (to = planner.did, ttl = 600, change: object = {}) =>
 const refused = (code: Code) => ({ code })
 const isRevoked = async ({ status }: { readonly status: { url: string; index: number } | null }): Promise<boolean> => {
   const name = status!.url.split('/').at(-1)!
-  return (await scene.store.statusRows.revokedIn(name)).includes(status!.index)
+  return (await scene.store.statusRows.setIn(name)).includes(status!.index)
 }
 const claimsOf = (token: string): JsonObject =>
   JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as JsonObject

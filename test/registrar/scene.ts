@@ -34,7 +34,16 @@ export async function openScene(policy = issuingPolicy(), storage = 'sqlite::mem
   const store = await openStore(storage)
   const clock = { now: (): number => scene.now }
   const keys = { find: () => Promise.resolve(null), all: () => Promise.resolve([]) }
-  const ports = { ...store, clock, ids: systemIds, keys, transaction: store.transaction.bind(store) }
+  const ports = {
+    ...store,
+    clock,
+    ids: systemIds,
+    keys,
+    transaction: store.transaction.bind(store),
+    marker: { reached: 0, raise: () => Promise.resolve() },
+    audit: { record: () => Promise.resolve() },
+    nextSecond: () => Promise.resolve(void (scene.now += 1)),
+  }
   const issuer = createIssuer({ signer: owner, publicKey: owner.publicKey, statusBase: BASE }, ports)
   const registrar = createRegistrar(policy, { ...ports, issuance: issuer })
   const scene: Scene = { store, issuer, registrar, now: NOW }

@@ -7,10 +7,11 @@ const key = (name: string): Uint8Array => createHash('sha256').update(name).dige
 
 /** Every position gets an index of the list, and no two the same. */
 function expectBijective(length: number, by: Uint8Array): number[] {
-  const permute = permutation(by, length)
+  const { indexAt: permute, positionOf } = permutation(by, length)
   const images = Array.from({ length }, (_, position) => permute(position))
   expect(images.every(image => Number.isInteger(image) && image >= 0 && image < length)).toBe(true)
   expect(new Set(images).size).toBe(length)
+  expect(images.every((image, position) => positionOf(image) === position)).toBe(true)
   return images
 }
 
@@ -30,12 +31,14 @@ describe('permutation', () => {
 
   test.each([13, 14, 15, 16, 17, 18, 19, 20, 29, 30])('stays inside and maps samples of 2^%i to as many', exponent => {
     const length = 2 ** exponent
-    const permute = permutation(key('c'), length)
+    const { indexAt: permute, positionOf } = permutation(key('c'), length)
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.integer({ min: 0, max: length - 1 }), { minLength: 50, maxLength: 50 }),
         positions => {
-          const images = [0, length - 1, ...positions.filter(one => one > 0 && one < length - 1)].map(permute)
+          const all = [0, length - 1, ...positions.filter(one => one > 0 && one < length - 1)]
+          const images = all.map(permute)
+          expect(images.map(positionOf)).toEqual(all)
           expect(images.every(image => Number.isInteger(image) && image >= 0 && image < length)).toBe(true)
           expect(new Set(images).size).toBe(images.length)
         },
@@ -45,7 +48,7 @@ describe('permutation', () => {
   })
 
   test('is the same for one key and another for every other', () => {
-    const first = (name: string): string => Array.from({ length: 64 }, (_, at) => permutation(key(name), 131_072)(at)).join() // prettier-ignore
+    const first = (name: string): string => Array.from({ length: 64 }, (_, at) => permutation(key(name), 131_072).indexAt(at)).join() // prettier-ignore
     expect(first('a')).toBe(first('a'))
     expect(new Set(['a', 'b', 'c', 'd'].map(first)).size).toBe(4)
   })

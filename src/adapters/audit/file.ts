@@ -6,6 +6,8 @@ import type { Audit } from '../../ports.js'
 
 /** An audit sink that has to be closed. */
 export interface FileAudit extends Audit {
+  /** bytes of the file */
+  size(): Promise<number>
   close(): Promise<void>
 }
 
@@ -38,6 +40,10 @@ export async function fileAudit(path: string): Promise<FileAudit> {
       const written = last.then(() => attempt('the file', () => append(line)))
       last = written.catch(() => undefined)
       await written
+    },
+    async size() {
+      await last
+      return attempt('the file', async () => (await file.stat()).size)
     },
     async close() {
       await last

@@ -1,7 +1,7 @@
 import { digestOf } from '../../encoding.js'
 import { ERRORS, isCode, isProcuraError, ProcuraError, printable } from '../../errors.js'
 import { canonicalize, isObject, member, parseJson, type JsonObject } from '../../json.js'
-import type { Clock, Ids, StatusLeases } from '../../ports.js'
+import type { Clock, Ids, LeasedIndexes, StatusLeases, StatusPlace } from '../../ports.js'
 import { signProof } from '../../presentation/proof.js'
 import { bodyDigest } from '../../presentation/request.js'
 import type { Signer } from '../../signer.js'
@@ -81,18 +81,34 @@ async function readAnswer(response: Response, service: string): Promise<JsonObje
   throw new ProcuraError('SERVICE_UNAVAILABLE', { service, why: 'its answer is not an object' })
 }
 
-/** Leases status indexes from a service, for the holder of a chain rooted there. */
-export function serviceLeases(options: ServiceOptions): StatusLeases {
+/** Indexes leased at once; they are kept, and used up before more are asked for. */
+const LEASED_AT_ONCE = 32
+
+/** Leases blocks of status indexes from a service, for holders of chains rooted there. */
+export function serviceLeases(options: ServiceOptions, kept: LeasedIndexes): StatusLeases {
+  const noIndex = (why: string): ProcuraError =>
+    new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why })
   return {
-    async take(chain, signer) {
-      const answer = await postAs(signer, '/v1/status/allocations', { chain: [...chain], count: 1 }, options)
-      const indexes = member(answer, 'indexes')
-      const first = Array.isArray(indexes) ? (indexes as unknown[])[0] : undefined
-      const { url, index } = (first ?? {}) as { url?: unknown; index?: unknown }
-      if (typeof url === 'string' && typeof index === 'number') return { url, index }
-      throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why: 'it leased no index' })
+    async take({ chain, bases, validUntil, signer }) {
+      const take = () => kept.take(signer.did, bases, validUntil, options.clock.now())
+      const ready = await take()
+      if (ready !== null) return ready
+      const body = { chain: [...chain], count: LEASED_AT_ONCE }
+      const { indexes, until } = await postAs(signer, '/v1/status/allocations', body, options)
+      if (!Array.isArray(indexes) || !indexes.every(isPlace) || !Number.isSafeInteger(until)) {
+        throw noIndex('it leased no indexes')
+      }
+      await kept.keep(signer.did, indexes.slice(0, LEASED_AT_ONCE), until as number)
+      const fresh = await take()
+      if (fresh === null) throw noIndex('it leased indexes of no use here')
+      return fresh
     },
   }
+}
+
+function isPlace(value: unknown): value is StatusPlace {
+  const { url, index } = (isObject(value) ? value : {}) as { readonly url?: unknown; readonly index?: unknown }
+  return typeof url === 'string' && url.length <= 512 && Number.isSafeInteger(index)
 }
 
 /** For wallets that know no service: delegations of more than 300 s cannot be made. */

@@ -86,11 +86,41 @@ export const grantBody = z.strictObject({
 /** Body of `POST /v1/status/allocations`. */
 export const allocationBody = z.strictObject({ chain, count: z.int().min(1).max(256) })
 
-/** Body of `POST /v1/revocations`: a credential this service keeps, or one it never saw, with its chain. */
-export const revocationBody = z.union([
-  z.strictObject({ credential: z.string().min(1).max(512) }),
-  z.strictObject({ chain }),
-])
+const name = z.string().min(1).max(512)
+
+/**
+ * Body of `POST /v1/revocations`: one credential that this service keeps, by digest or id; one it never saw, with its
+ * chain; many of either; everything of an agent; or everything that an issuer made before an instant.
+ */
+export const revocationBody = z
+  .strictObject({
+    credential: name.optional(),
+    chain: chain.optional(),
+    revocations: z
+      .array(z.union([name, chain]))
+      .min(1)
+      .max(2000)
+      .optional(),
+    agent: did.optional(),
+    issuer: did.optional(),
+    /** seconds since 1970 */
+    before: z.int().min(0).optional(),
+    change: z.enum(['revoke', 'suspend', 'resume']).optional(),
+    dryRun: z.boolean().optional(),
+  })
+  .refine(
+    ({ credential, chain, revocations, agent, issuer }) =>
+      [credential, chain, revocations, agent, issuer].filter(one => one !== undefined).length === 1,
+    'needs one of credential, chain, revocations, agent, issuer',
+  )
+  .refine(({ issuer, before }) => (issuer === undefined) === (before === undefined), 'issuer and before go together')
+  .refine(
+    ({ issuer, change = 'revoke', dryRun = false }) => issuer === undefined || (change === 'revoke' && !dryRun),
+    'what an issuer made is revoked, without a dry run',
+  )
+
+/** See {@link revocationBody}. */
+export type RevocationBody = z.infer<typeof revocationBody>
 
 /**
  * Reads a request body; unknown members are refused.

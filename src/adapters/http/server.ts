@@ -7,19 +7,12 @@ import { isProcuraError, ProcuraError } from '../../errors.js'
 import type { Issuer } from '../../issuer/issuer.js'
 import type { JsonObject } from '../../json.js'
 import type { Caller, Registrar } from '../../registrar/registrar.js'
-import {
-  allocationBody,
-  challengeBody,
-  decisionBody,
-  grantBody,
-  parseBody,
-  revocationBody,
-  verifyBody,
-} from './bodies.js'
+import { challengeBody, decisionBody, grantBody, parseBody, verifyBody } from './bodies.js'
 import { keepChain } from './chains.js'
 import { provePossession, proveCaller, proveResourceServer, type ProofPorts, type ResourceServer } from './callers.js'
 import { routeEvents, type EventParts } from './events.js'
 import { PROBLEM, toProblem, toRefusal } from './problem.js'
+import { statusRoutes } from './status-routes.js'
 import { subjectRoutes, toIssued } from './subjects.js'
 
 /** What the service answers with. */
@@ -40,14 +33,11 @@ export interface ServerParts extends ProofPorts {
 }
 
 const BODY_LIMIT = 256 * 1024
-/** Status lists may be kept this long by caches in between (profile §8.1). */
-const LIST_CACHE = 'public, max-age=5, must-revalidate'
 /** DID documents; together with a resolver's own 300 s this bounds how long a key that was taken away still counts. */
 const DOCUMENT_CACHE = 'public, max-age=60, must-revalidate'
 
 /** The HTTP service (service.md §3): every refusal is a problem document with a stable code. */
 export function createServer(parts: ServerParts): FastifyInstance {
-  const { issuer } = parts
   const app = Fastify({
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: 512 },
@@ -95,10 +85,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     return reply
   })
 
-  app.get<{ Params: { list: string } }>('/v1/status/:list', async (request, reply) => {
-    const { token } = await issuer.list(request.params.list)
-    return sendCacheable(request, reply.type('application/vc+jwt').header('cache-control', LIST_CACHE), token)
-  })
+  statusRoutes(app, parts.issuer, caller)
 
   routeEvents(app, { ...parts.events, resourceServers: parts.resourceServers })
 
@@ -139,18 +126,6 @@ export function createServer(parts: ServerParts): FastifyInstance {
     const { to, ttl, authority } = parseBody(grantBody, request.body)
     const issued = await parts.registrar.grant({ to, ttl, authority: draftOf(authority) }, by)
     return reply.code(201).send(toIssued(issued))
-  })
-
-  app.post('/v1/status/allocations', async (request, reply) => {
-    const { did: holder } = await caller(request)
-    const { chain, count } = parseBody(allocationBody, request.body)
-    return reply.code(201).send({ indexes: await issuer.leaseUnder(chain, holder, count) })
-  })
-
-  app.post('/v1/revocations', async request => {
-    const { did, isAdmin } = await caller(request)
-    const body = parseBody(revocationBody, request.body)
-    return issuer.revoke('chain' in body ? body.chain : body.credential, did, isAdmin)
   })
   return app
 }

@@ -1,10 +1,13 @@
-import { type DataSource, IsNull, MoreThan, type Repository } from 'typeorm'
+import { type DataSource, In, IsNull, LessThan, MoreThan, type Repository } from 'typeorm'
 import type { Did } from '../../did/did.js'
-import { isDigest } from '../../encoding.js'
-import type { Credentials, StoredCredential } from '../../ports.js'
+import { isDigest, type Digest } from '../../encoding.js'
+import type { Credentials, StatusPlace, StoredCredential } from '../../ports.js'
 import type { UnixSeconds } from '../../time.js'
 import { type CredentialRow, CredentialTable } from './entities.js'
 import { insertMissing } from './insert.js'
+
+/** Names in one query: far below any driver's bound of parameters. */
+const NAMES_AT_ONCE = 500
 
 /** Credentials in one table. Every method throws STORAGE_UNAVAILABLE if the database cannot be used. */
 export class CredentialRows implements Credentials {
@@ -17,8 +20,14 @@ export class CredentialRows implements Credentials {
   }
 
   /** Keeps the credential. The first token kept under a digest stays: others differ in the signature only. */
-  async save({ status, ...credential }: StoredCredential): Promise<void> {
-    const row = { ...credential, statusUrl: status?.url ?? null, statusIndex: status?.index ?? null }
+  async save({ status, suspension, ...credential }: StoredCredential): Promise<void> {
+    const row: CredentialRow = {
+      ...credential,
+      statusUrl: status?.url ?? null,
+      statusIndex: status?.index ?? null,
+      suspensionUrl: suspension?.url ?? null,
+      suspensionIndex: suspension?.index ?? null,
+    }
     await insertMissing(this.#dataSource, CredentialTable, row)
   }
 
@@ -43,8 +52,31 @@ export class CredentialRows implements Credentials {
     const rows = await this.#rows.find({ where, order: { validUntil: 'DESC', digest: 'ASC' } })
     return rows.map(toCredential)
   }
+
+  /** Those of an issuer that it issued before an instant and that end after `now`. */
+  async issuedBy(issuer: Did, before: UnixSeconds, now: UnixSeconds): Promise<readonly StoredCredential[]> {
+    const where = { issuer, validUntil: MoreThan(now), issuedAt: LessThan(before) }
+    const rows = await this.#rows.find({ where, order: { digest: 'ASC' } })
+    return rows.map(toCredential)
+  }
+
+  /** Those that end after `now` and name one of these as their parent. */
+  async below(parents: readonly Digest[], now: UnixSeconds): Promise<readonly StoredCredential[]> {
+    const found: StoredCredential[] = []
+    for (let from = 0; from < parents.length; from += NAMES_AT_ONCE) {
+      const parent = In(parents.slice(from, from + NAMES_AT_ONCE))
+      const rows = await this.#rows.findBy({ parent, validUntil: MoreThan(now) })
+      found.push(...rows.map(toCredential))
+    }
+    return found
+  }
 }
 
-function toCredential({ statusUrl, statusIndex, ...row }: CredentialRow): StoredCredential {
-  return { ...row, status: statusUrl === null || statusIndex === null ? null : { url: statusUrl, index: statusIndex } }
+function toCredential(row: CredentialRow): StoredCredential {
+  const { statusUrl, statusIndex, suspensionUrl, suspensionIndex, ...credential } = row
+  return { ...credential, status: placeOf(statusUrl, statusIndex), suspension: placeOf(suspensionUrl, suspensionIndex) }
+}
+
+function placeOf(url: string | null, index: number | null): StatusPlace | null {
+  return url === null || index === null ? null : { url, index }
 }

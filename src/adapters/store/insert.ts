@@ -11,9 +11,22 @@ export async function insertMissing<R extends ObjectLiteral>(
   table: EntitySchema<R>,
   row: QueryDeepPartialEntity<R>,
 ): Promise<boolean> {
-  return changesOne(
+  return (await insertAllMissing(dataSource, table, [row])) === 1
+}
+
+/**
+ * Adds the rows whose primary keys do not stand already: few enough for one statement.
+ *
+ * @returns how many were added
+ */
+export async function insertAllMissing<R extends ObjectLiteral>(
+  dataSource: DataSource,
+  table: EntitySchema<R>,
+  rows: QueryDeepPartialEntity<R>[],
+): Promise<number> {
+  return changed(
     dataSource,
-    dataSource.createQueryBuilder().insert().into(table).values(row).orIgnore().updateEntity(false),
+    dataSource.createQueryBuilder().insert().into(table).values(rows).orIgnore().updateEntity(false),
   )
 }
 
@@ -27,19 +40,19 @@ export async function deleteOne<R extends ObjectLiteral>(
   table: EntitySchema<R>,
   where: FindOptionsWhere<R>,
 ): Promise<boolean> {
-  return changesOne(dataSource, dataSource.createQueryBuilder().delete().from(table).where(where))
+  return (await changed(dataSource, dataSource.createQueryBuilder().delete().from(table).where(where))) === 1
 }
 
 /** The count of changed rows is the only answer to trust: an identifier comes back for a duplicate too. */
-async function changesOne(
+async function changed(
   dataSource: DataSource,
   statement: { getQueryAndParameters(): [string, object] },
-): Promise<boolean> {
+): Promise<number> {
   const [sql, parameters] = statement.getQueryAndParameters() as [string, unknown[]]
   const runner = dataSource.createQueryRunner()
   try {
     const { affected } = await runner.query(sql, parameters, true)
-    return affected === 1
+    return affected ?? 0
   } finally {
     await runner.release()
   }

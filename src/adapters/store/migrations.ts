@@ -6,6 +6,7 @@ import { CreateSubjects1793000000007 } from './subject-migration.js'
 import { CreateSealedKeys1793000000010 } from './key-migration.js'
 import { CreateFeedPositions1793000000031 } from './position-migration.js'
 import { CreateVerifierState1793000000002 } from './state-migration.js'
+import { CreateStatusLists1793000000041 } from './status-migration.js'
 
 const text = (name: string): TableColumnOptions => ({ name, type: 'text' })
 const whole = (name: string): TableColumnOptions => ({ name, type: 'bigint' })
@@ -13,9 +14,6 @@ const key = (column: TableColumnOptions): TableColumnOptions => ({ ...column, is
 const optional = (column: TableColumnOptions): TableColumnOptions => ({ ...column, isNullable: true })
 
 const CREDENTIALS = 'stored_credential'
-const LISTS = 'status_list'
-const INDEXES = 'status_index'
-const REVOCATIONS = 'status_revocation'
 const INSTALLATION = 'installation'
 
 /** Makes our tables; they stand beside Veramo's. */
@@ -33,49 +31,20 @@ export class CreateProcuraTables1793000000001 implements MigrationInterface {
           text('issuer'),
           text('subject'),
           optional(text('parent')),
+          whole('issued_at'),
           whole('valid_until'),
           text('token'),
           text('key'),
           optional(text('status_url')),
           optional(whole('status_index')),
+          optional(text('suspension_url')),
+          optional(whole('suspension_index')),
         ],
         indices: [
           { name: 'stored_credential_id', columnNames: ['id'] },
           { name: 'stored_credential_subject', columnNames: ['subject', 'valid_until'] },
           { name: 'stored_credential_parent', columnNames: ['parent'] },
-        ],
-      }),
-    )
-    await runner.createTable(
-      new Table({
-        name: LISTS,
-        columns: [
-          key(text('name')),
-          whole('length'),
-          text('key'),
-          whole('taken'),
-          { name: 'closed', type: 'boolean' },
-          whole('version'),
-          optional(text('token')),
-          whole('signed_at'),
-          whole('signed_revoked'),
-        ],
-      }),
-    )
-    await runner.createTable(
-      new Table({
-        name: INDEXES,
-        columns: [key(text('list')), key(whole('index')), text('issuer')],
-        foreignKeys: [{ columnNames: ['list'], referencedTableName: LISTS, referencedColumnNames: ['name'] }],
-      }),
-    )
-    // only an index that was handed out can be revoked
-    await runner.createTable(
-      new Table({
-        name: REVOCATIONS,
-        columns: [key(text('list')), key(whole('index')), text('by'), whole('at')],
-        foreignKeys: [
-          { columnNames: ['list', 'index'], referencedTableName: INDEXES, referencedColumnNames: ['list', 'index'] },
+          { name: 'stored_credential_issuer', columnNames: ['issuer', 'valid_until'] },
         ],
       }),
     )
@@ -84,7 +53,7 @@ export class CreateProcuraTables1793000000001 implements MigrationInterface {
 
   /** Drops them, with all they hold. */
   async down(runner: QueryRunner): Promise<void> {
-    for (const table of [INSTALLATION, REVOCATIONS, INDEXES, LISTS, CREDENTIALS]) await runner.dropTable(table)
+    for (const table of [INSTALLATION, CREDENTIALS]) await runner.dropTable(table)
   }
 }
 
@@ -98,4 +67,5 @@ export const MIGRATIONS = [
   CreateSubjects1793000000007,
   CreateSealedKeys1793000000010,
   CreateFeedPositions1793000000031,
+  CreateStatusLists1793000000041,
 ]

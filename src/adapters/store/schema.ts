@@ -5,6 +5,7 @@ import { KEY_ENTITIES } from './key-entities.js'
 import { MIGRATIONS } from './migrations.js'
 import { OUTBOX_ENTITIES } from './outbox-entities.js'
 import { STATE_ENTITIES } from './state-entities.js'
+import { STATUS_ENTITIES } from './status-entities.js'
 import { SUBJECT_ENTITIES } from './subject-entities.js'
 
 /** All tables of a data source, Veramo's and ours, and what makes them. */
@@ -16,6 +17,7 @@ export const SCHEMA = {
     ...KEY_ENTITIES,
     ...OUTBOX_ENTITIES,
     ...SUBJECT_ENTITIES,
+    ...STATUS_ENTITIES,
     HostedKeyTable,
   ],
   migrations: [...migrations, ...MIGRATIONS],

@@ -1,9 +1,23 @@
-import type { Credentials, HostedDids, Outbox, SealedKeys, StatusRows, Subjects } from '../../ports.js'
+import type {
+  Commits,
+  Credentials,
+  HostedDids,
+  LeasedIndexes,
+  Outbox,
+  Reservations,
+  SealedKeys,
+  StatusRows,
+  Subjects,
+} from '../../ports.js'
+import { HookedTransactions } from './commits.js'
 import { CredentialRows } from './credentials.js'
 import { type Database, openDatabase } from './database.js'
 import { HostedRows } from './hosted-dids.js'
 import { Installation } from './installation.js'
+import { LeasedRows } from './leased-indexes.js'
 import { OutboxRows } from './outbox.js'
+import { ReservationRows } from './reservations.js'
+import { StatusRepair } from './status-repair.js'
 import { SubjectRows } from './subjects.js'
 import { SealedKeyRows } from './sealed-keys.js'
 import { LIST_LENGTH, StatusTables } from './status-rows.js'
@@ -11,7 +25,11 @@ import { LIST_LENGTH, StatusTables } from './status-rows.js'
 /** A database and the ports it serves. Whatever is called inside `transaction` takes part in it, Veramo's stores too. */
 export interface Store extends Database {
   readonly credentials: Credentials
+  readonly commits: Commits
   readonly statusRows: StatusRows
+  readonly statusRepair: StatusRepair
+  readonly leasedIndexes: LeasedIndexes
+  readonly reservations: Reservations
   readonly outbox: Outbox
   readonly subjects: Subjects
   readonly installation: Installation
@@ -29,11 +47,17 @@ export interface Store extends Database {
 export async function openStore(url: string, listLength = LIST_LENGTH): Promise<Store> {
   const database = await openDatabase(url)
   const { dataSource } = database
+  const commits = new HookedTransactions(database)
   try {
     return {
       ...database,
       credentials: new CredentialRows(dataSource),
+      commits,
+      transaction: work => commits.transaction(work),
       statusRows: new StatusTables(dataSource, database, listLength),
+      statusRepair: new StatusRepair(dataSource, database),
+      leasedIndexes: new LeasedRows(dataSource),
+      reservations: new ReservationRows(dataSource),
       outbox: new OutboxRows(dataSource, database),
       subjects: new SubjectRows(dataSource, database),
       installation: new Installation(dataSource),

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Did } from '../../did/did.js'
+import { isProcuraError, ProcuraError } from '../../errors.js'
+import type { Changed } from '../../issuer/change.js'
+import type { Issuer } from '../../issuer/issuer.js'
+import type { Caller } from '../../registrar/registrar.js'
+import { allocationBody, parseBody, revocationBody, type RevocationBody } from './bodies.js'
+
+/** Status lists may be kept this long by caches in between (profile §8.1). */
+const LIST_CACHE = 'public, max-age=5, must-revalidate'
+
+/** Status lists, leases of their indexes, and changes of status. */
+export function statusRoutes(
+  app: FastifyInstance,
+  issuer: Issuer,
+  caller: (request: FastifyRequest) => Promise<Caller>,
+): void {
+  app.get<{ Params: { list: string } }>('/v1/status/:list', async (request, reply) => {
+    const { token } = await issuer.list(request.params.list)
+    const etag = `"${createHash('sha256').update(token).digest('base64url')}"`
+    void reply.header('etag', etag).header('cache-control', LIST_CACHE)
+    if (request.headers['if-none-match'] === etag) return reply.code(304).send()
+    return reply.type('application/vc+jwt').send(token)
+  })
+
+  app.post('/v1/status/allocations', async (request, reply) => {
+    const { did: holder } = await caller(request)
+    const { chain, count } = parseBody(allocationBody, request.body)
+    return reply.code(201).send(await issuer.leaseUnder(chain, holder, count))
+  })
+
+  app.post('/v1/revocations', async request => {
+    const { did: by, isAdmin } = await caller(request)
+    const body = parseBody(revocationBody, request.body)
+    return body.dryRun === true ? blast(issuer, body, by, isAdmin) : change(issuer, body, by, isAdmin)
+  })
+}
+
+async function change(issuer: Issuer, body: RevocationBody, by: Did, isAdmin: boolean): Promise<object> {
+  const { credential, chain, revocations, agent, issuer: of, before, change: how = 'revoke' } = body
+  if (revocations !== undefined) {
+    return { results: (await issuer.changeAll(revocations, how, by, isAdmin)).map(toResult) }
+  }
+  if (of !== undefined && before !== undefined) {
+    const { revoked, unseen } = await issuer.revokeIssuedBefore(of, before, by, isAdmin)
+    return { issuer: of, changed: revoked.length, unseen }
+  }
+  if (agent === undefined) return issuer.change(credential ?? chain ?? [], how, by, isAdmin)
+  const stop = { revoke: issuer.kill, suspend: issuer.suspendSubject, resume: issuer.resumeSubject }[how]
+  if (isAdmin) return { agent, changed: (await stop(agent, by)).length }
+  // who is no admin takes back what stands below credentials of his own
+  const all = await issuer.changeAll(await issuer.concerning(agent), how, by, false)
+  const changed = all.filter(one => !isProcuraError(one)).length
+  if (changed === 0) throw new ProcuraError('CALLER_FORBIDDEN', { caller: by, what: `${how} ${agent}` })
+  return { agent, changed }
+}
+
+async function blast(issuer: Issuer, body: RevocationBody, by: Did, isAdmin: boolean): Promise<object> {
+  const { credential, chain, revocations, agent } = body
+  const named = agent === undefined ? (revocations ?? [credential ?? chain ?? []]) : await issuer.concerning(agent)
+  return issuer.blastOf(named, by, isAdmin)
+}
+
+function toResult(one: Changed): object {
+  return isProcuraError(one) ? { code: one.code, detail: one.message } : one
+}
