@@ -76,7 +76,7 @@ export function createChanges(
   { statusBase }: IssuerIdentity,
   ports: IssuerPorts,
   places: Places,
-  { shown }: Publisher,
+  publisher: Publisher,
 ): Changes {
   const { audit, clock, credentials, statusRows, outbox } = ports
 
@@ -139,7 +139,7 @@ export function createChanges(
       await ports.commits.after(async () => {
         await Promise.all(
           [...lists].map(async list => {
-            versions.set(list, await shown(list, reached.get(list) ?? (await changesOf(list))))
+            versions.set(list, await publisher.shown(list, reached.get(list) ?? (await changesOf(list))))
           }),
         )
       })
@@ -152,7 +152,7 @@ export function createChanges(
 
     async setUnseen(list, indexes, by) {
       if (indexes.length === 0) return
-      await shown(list, await ports.transaction(() => write(list, indexes, 'revoke', by)))
+      await publisher.shown(list, await ports.transaction(() => write(list, indexes, 'revoke', by)))
     },
   }
 }

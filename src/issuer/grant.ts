@@ -12,11 +12,11 @@ export function createGrants(
   { signer, publicKey, statusBase }: IssuerIdentity,
   { clock, ids, credentials }: IssuerPorts,
   open: OpenOwn,
-  placesFor: Leases['placesFor'],
+  leases: Pick<Leases, 'placesFor'>,
 ): Issuer['grant'] {
   return async ({ to, key, authority, ttl, listed, suspendable }) => {
     const now = clock.now()
-    const { json } = await placesFor(now, now + ttl, { listed, suspendable })
+    const { json } = await leases.placesFor(now, now + ttl, { listed, suspendable })
     const filledIn = { v: 1, hop: 0, statusIssuers: [{ iss: signer.did, base: statusBase }] }
     const claims = toCredentialJson({
       id: `urn:uuid:${ids.uuid()}`,

@@ -26,7 +26,8 @@ export interface IdentityRequest {
 export type ForSubjects = Pick<Issuer, 'identify' | 'liveOf' | 'reissue'>
 
 /** What issuing to subjects builds on. */
-export interface Issuing extends Pick<Issuer, 'grant'>, Pick<Leases, 'placesFor'> {
+export interface Issuing extends Pick<Issuer, 'grant'> {
+  readonly leases: Pick<Leases, 'placesFor'>
   readonly changes: Changes
 }
 
@@ -35,7 +36,7 @@ export function createForSubjects(
   { signer, publicKey, statusBase }: IssuerIdentity,
   ports: IssuerPorts,
   open: OpenOwn,
-  { grant, placesFor, changes }: Issuing,
+  { grant, leases, changes }: Issuing,
 ): ForSubjects {
   const { clock, ids, credentials } = ports
 
@@ -47,7 +48,7 @@ export function createForSubjects(
 
   const identify: Issuer['identify'] = async ({ to, key, agent, ttl }) => {
     const now = clock.now()
-    const { status: place, suspension, json } = await placesFor(now, now + ttl)
+    const { status: place, suspension, json } = await leases.placesFor(now, now + ttl)
     const claims = toCredentialJson({
       id: `urn:uuid:${ids.uuid()}`,
       type: IDENTITY,

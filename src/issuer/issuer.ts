@@ -178,14 +178,14 @@ export function createIssuer(identity: IssuerIdentity, ports: IssuerPorts): Issu
   const places = createPlaces(identity, ports)
   const publisher = createPublisher(identity, ports)
   const changes = createChanges(identity, ports, places, publisher)
-  const { lease, leaseUnder, placesFor } = createLeases(identity, ports, open, places)
-  const grant = createGrants(identity, ports, open, placesFor)
+  const leases = createLeases(identity, ports, open, places)
+  const grant = createGrants(identity, ports, open, leases)
   return {
     did: identity.signer.did,
     grant,
-    ...createForSubjects(identity, ports, open, { grant, placesFor, changes }),
-    lease,
-    leaseUnder,
+    ...createForSubjects(identity, ports, open, { grant, leases, changes }),
+    lease: (...asked) => leases.lease(...asked),
+    leaseUnder: (...asked) => leases.leaseUnder(...asked),
     ...createRevocations(identity, ports, open, changes),
     ...createStops(identity, ports, changes),
     list: name => publisher.list(name),

@@ -47,8 +47,8 @@ async function change(issuer: Issuer, body: RevocationBody, by: Did, isAdmin: bo
     return { issuer: of, changed: revoked.length, unseen }
   }
   if (agent === undefined) return issuer.change(credential ?? chain ?? [], how, by, isAdmin)
-  const stop = { revoke: issuer.kill, suspend: issuer.suspendSubject, resume: issuer.resumeSubject }[how]
-  if (isAdmin) return { agent, changed: (await stop(agent, by)).length }
+  const stop = { revoke: 'kill', suspend: 'suspendSubject', resume: 'resumeSubject' } as const
+  if (isAdmin) return { agent, changed: (await issuer[stop[how]](agent, by)).length }
   // who is no admin takes back what stands below credentials of his own
   const all = await issuer.changeAll(await issuer.concerning(agent), how, by, false)
   const changed = all.filter(one => !isProcuraError(one)).length
