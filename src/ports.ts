@@ -511,8 +511,8 @@ export interface SealedKeys {
   find(kid: string): Promise<SealedKey | null>
   /** Deletes a key. True if it stood. */
   remove(kid: string): Promise<boolean>
-  /** Up to `count` keys whose version is not this one and whose kid comes after the one given, by kid. */
-  notUnder(version: number, after: string, count: number): Promise<readonly SealedKey[]>
+  /** Up to `count` keys whose version is lower and whose kid comes after the one given, by kid. */
+  olderThan(version: number, after: string, count: number): Promise<readonly SealedKey[]>
   /** Puts `next` in place of `before` if that still stands as it was. */
   replace(before: SealedKey, next: SealedKey): Promise<boolean>
   /** All versions, ascending. */
@@ -525,6 +525,40 @@ export interface SealedKeys {
   dropVersion(version: number): Promise<boolean>
   /** Runs `work` in a transaction that no other `alone` on this database overlaps, in any process. */
   alone<T>(work: () => Promise<T>): Promise<T>
+}
+
+/** A key that signs as a did:web, or did: listed, then current, then retiring, then dropped. Times only fill up. */
+export interface SigningKey {
+  readonly did: Did
+  /** the public key, 64 lower-case hexadecimal digits */
+  readonly kid: string
+  /** since when the document lists it; 0: since before anybody wrote it down */
+  readonly listedAt: UnixSeconds
+  /** since when it signs; `null`: not yet, or never */
+  readonly currentAt: UnixSeconds | null
+  /** since when another signs */
+  readonly retiredAt: UnixSeconds | null
+  /** since when the document does not list it; its private key is gone */
+  readonly droppedAt: UnixSeconds | null
+}
+
+/** How the keys of did:web names come and go. Every method throws STORAGE_UNAVAILABLE. */
+export interface SigningKeys {
+  /** All keys of the DID that were ever replaced or are a replacement, dropped ones too, in the order of listing. */
+  of(did: Did): Promise<readonly SigningKey[]>
+  /** Puts the row in place, over the one of its `kid`. */
+  save(key: SigningKey): Promise<void>
+  /** Has the DID sign with a key that it holds. */
+  control(did: Did, kid: string): Promise<void>
+}
+
+/** The keys of a DID that issues. Every method throws STORAGE_UNAVAILABLE. */
+export interface IssuingKeys {
+  readonly did: Did
+  /** Who signs now. Asked for each signature: another process may have changed it. */
+  signer(): Promise<KeyHolder>
+  /** The key that `kid` names, of all that ever signed; `null` for others. `isListed`: the document still lists it. */
+  find(kid: DidUrl): Promise<{ readonly key: PublicKey; readonly isListed: boolean } | null>
 }
 
 /** Makes and keeps DIDs and keys. No key ever leaves it: it signs. */

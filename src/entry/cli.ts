@@ -7,6 +7,7 @@ import { vectorsCommand } from '../adapters/cli/vectors.js'
 import { memoryLedger, memoryVersions } from '../adapters/state/memory.js'
 import { systemClock, systemIds } from '../adapters/system.js'
 import { createVerifier } from '../verifier/verifier.js'
+import { addKeyCommands } from './key-commands.js'
 import { openExistingWallet } from './existing-wallet.js'
 import { addSubjectCommands } from './subject-commands.js'
 
@@ -53,6 +54,7 @@ program
   })
 
 addSubjectCommands(program)
+addKeyCommands(program)
 
 try {
   await program.parseAsync()

@@ -1,4 +1,4 @@
-import type { KeyVersion, SealedKey } from '../../ports.js'
+import type { KeyVersion, SealedKey, SigningKey } from '../../ports.js'
 import { table, text, whole } from './entities.js'
 
 /** Versions of the key-encryption key. */
@@ -17,5 +17,22 @@ export const SealedKeyTable = table<SealedKey>({
   foreignKeys: [{ target: 'KeyVersion', columnNames: ['version'], referencedColumnNames: ['version'] }],
 })
 
+const sinceOrNull = { ...whole, nullable: true }
+
+/** Keys of did:web names that come and go. */
+export const SigningKeyTable = table<SigningKey>({
+  name: 'SigningKey',
+  tableName: 'signing_key',
+  columns: {
+    kid: { ...text, primary: true },
+    did: text,
+    listedAt: { ...whole, name: 'listed_at' },
+    currentAt: { ...sinceOrNull, name: 'current_at' },
+    retiredAt: { ...sinceOrNull, name: 'retired_at' },
+    droppedAt: { ...sinceOrNull, name: 'dropped_at' },
+  },
+  indices: [{ name: 'signing_key_did', columns: ['did'] }],
+})
+
 /** All tables of keys. */
-export const KEY_ENTITIES = [KeyVersionTable, SealedKeyTable]
+export const KEY_ENTITIES = [KeyVersionTable, SealedKeyTable, SigningKeyTable]

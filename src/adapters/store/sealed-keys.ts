@@ -1,4 +1,4 @@
-import { type DataSource, MoreThan, Not, QueryFailedError, type Repository } from 'typeorm'
+import { type DataSource, LessThan, MoreThan, QueryFailedError, type Repository } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
 import type { KeyVersion, SealedKey, SealedKeys, Transactions } from '../../ports.js'
 import { deleteOne, insertMissing } from './insert.js'
@@ -38,10 +38,10 @@ export class SealedKeyRows implements SealedKeys {
     return deleteOne(this.#dataSource, SealedKeyTable, { kid })
   }
 
-  /** Keys under other versions, by kid. */
-  async notUnder(version: number, after: string, count: number): Promise<readonly SealedKey[]> {
+  /** Keys under lower versions, by kid. */
+  async olderThan(version: number, after: string, count: number): Promise<readonly SealedKey[]> {
     return this.#rows.find({
-      where: { version: Not(version), kid: MoreThan(after) },
+      where: { version: LessThan(version), kid: MoreThan(after) },
       order: { kid: 'ASC' },
       take: count,
     })

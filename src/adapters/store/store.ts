@@ -6,6 +6,7 @@ import type {
   Outbox,
   Reservations,
   SealedKeys,
+  SigningKeys,
   StatusRows,
   Subjects,
 } from '../../ports.js'
@@ -20,6 +21,7 @@ import { ReservationRows } from './reservations.js'
 import { StatusRepair } from './status-repair.js'
 import { SubjectRows } from './subjects.js'
 import { SealedKeyRows } from './sealed-keys.js'
+import { SigningKeyRows } from './signing-keys.js'
 import { LIST_LENGTH, StatusTables } from './status-rows.js'
 
 /** A database and the ports it serves. Whatever is called inside `transaction` takes part in it, Veramo's stores too. */
@@ -35,6 +37,7 @@ export interface Store extends Database {
   readonly installation: Installation
   readonly hostedDids: HostedDids
   readonly sealedKeys: SealedKeys
+  readonly signingKeys: SigningKeys
 }
 
 /**
@@ -63,6 +66,7 @@ export async function openStore(url: string, listLength = LIST_LENGTH): Promise<
       installation: new Installation(dataSource),
       hostedDids: new HostedRows(dataSource, database),
       sealedKeys: new SealedKeyRows(dataSource, database),
+      signingKeys: new SigningKeyRows(dataSource),
     }
   } catch (error) {
     await database.close()

@@ -21,7 +21,8 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 const KEY = /^[0-9a-f]{64}$/i
 const LINE = /^([1-9][0-9]{0,8}) ([0-9a-f]{64})$/i
-const MAX_KEYS = 32
+/** Most versions at once. */
+export const MAX_KEYS = 32
 /** A command that asks a key service over the network, in milliseconds. */
 const PATIENCE = 15_000
 const MAX_OUTPUT = 4096

@@ -63,6 +63,8 @@ export interface VeramoVault extends Vault {
   find(name: string): Promise<VaultSigner | null>
   /** As {@link find}, for a DID. @throws STORAGE_UNAVAILABLE */
   signer(did: Did): Promise<VaultSigner | null>
+  /** The DID with all its keys, or `null`. @throws STORAGE_UNAVAILABLE */
+  held(did: Did): Promise<Held | null>
   /** All DIDs with an Ed25519 key here, by alias. @throws STORAGE_UNAVAILABLE */
   list(): Promise<readonly Held[]>
 }
@@ -107,6 +109,7 @@ export function veramoVault(agent: VaultAgent, transaction: Transactions['transa
       const held = await byDid(did)
       return held === null ? null : signerOf(held)
     },
+    held: byDid,
     destroy: did => transaction(async () => (await byDid(did)) !== null && agent.didManagerDelete({ did })),
     async list() {
       const all = (await agent.didManagerFind({})).map(heldOf).filter(held => held !== null)

@@ -1,0 +1,44 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { Option, type Command } from 'commander'
+import { keysList, keysRotate, type KeysOptions } from '../adapters/cli/keys.js'
+import { terminal } from '../adapters/cli/terminal.js'
+
+const places = (command: Command): Command =>
+  command
+    .option('-c, --config <file>', 'the agent file of a service', 'agent.yml')
+    .option('-w, --wallet <url>', 'a wallet instead, with its key file beside it')
+    .addOption(new Option('-o, --output <form>', 'form of the output').choices(['json', 'table']).default('table'))
+const keysWorld = ({ config, wallet }: { readonly config: string; readonly wallet?: string }) => ({
+  terminal,
+  open: async () => {
+    const { openKeys } = await import('./keys.js')
+    return openKeys({ config, environment: process.env, ...(wallet === undefined ? {} : { wallet }) })
+  },
+  until: (time: number) => wait(Math.max(0, time * 1000 - Date.now())),
+})
+type KeysFlags = KeysOptions & { readonly config: string; readonly wallet?: string }
+
+/** Adds `procura keys …`. */
+export function addKeyCommands(program: Command): void {
+  const keys = program.command('keys').description('the keys of a service or a wallet')
+
+  places(keys.command('list'))
+    .description('show the versions of the key-encryption key, and the keys of the issuer')
+    .addHelpText('after', '\nExample:\n  procura keys list --config agent.yml')
+    .action(async (options: KeysFlags) => {
+      process.exitCode = await keysList(options, keysWorld(options))
+    })
+
+  places(keys.command('rotate'))
+    .description(
+      'seal all private keys under a new key, beside a running service; what was interrupted is gone on with',
+    )
+    .option('--drop-old', 'then drop the older versions; refused while a private key is sealed under one')
+    .option('--issuer', 'the key that the issuer signs with instead: list a new one, switch, drop, one step a call')
+    .option('--wait', 'with --issuer: wait for the steps that are not due yet')
+    .option('--emergency', 'with --issuer: a new key signs at once, all others are dropped at once')
+    .addHelpText('after', '\nExample:\n  procura keys rotate --config agent.yml --drop-old')
+    .action(async (options: KeysFlags) => {
+      process.exitCode = await keysRotate(options, keysWorld(options))
+    })
+}
