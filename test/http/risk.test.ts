@@ -59,7 +59,7 @@ describe.each([
     open.push(api)
     booker = await (await home.wallet()).createAgent({ name: 'booker' })
     const authority = { audience: [API], grants: [{ resource: `${API}/**`, actions: ['read', 'write'] }] }
-    await booker.receive((await home.issuer.grant({ to: booker.did, ttl: 600, authority })).credential)
+    await booker.receive((await home.grant({ to: booker.did, ttl: 600, authority })).credential)
   })
 
   const call = (method: string, path: string, action: string): Promise<Response> => {
