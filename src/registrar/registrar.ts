@@ -43,8 +43,12 @@ export interface Issuance {
    * @param by - who asked for it
    */
   reissue(from: Did, to: Did, key: PublicKey, by: Did): Promise<readonly StoredCredential[]>
-  /** Stops a subject for good: what was issued to it here is revoked, and it is announced. */
+  /** Stops a subject for good: what it holds or issued is revoked, and it is announced. */
   kill(did: Did, by: Did): Promise<unknown>
+  /** Suspends what was issued to a subject here and can be suspended. */
+  suspendSubject(did: Did, by: Did): Promise<unknown>
+  /** Takes it up again. */
+  resumeSubject(did: Did, by: Did): Promise<unknown>
 }
 
 /** What a registrar needs of the world. */
@@ -169,12 +173,16 @@ export function createRegistrar(policy: IssuingPolicy, ports: RegistrarPorts): R
 
     suspend: (did, by) =>
       ports.transaction(async () => {
-        return move(await dealWith(did, 'suspend', by, ['owner']), ['active'], 'suspended')
+        const suspended = await move(await dealWith(did, 'suspend', by, ['owner']), ['active'], 'suspended')
+        await issuance.suspendSubject(did, by.did)
+        return suspended
       }),
 
     resume: (did, by) =>
       ports.transaction(async () => {
-        return move(await dealWith(did, 'resume', by, ['owner']), ['suspended'], 'active')
+        const resumed = await move(await dealWith(did, 'resume', by, ['owner']), ['suspended'], 'active')
+        await issuance.resumeSubject(did, by.did)
+        return resumed
       }),
 
     retire: (did, by) =>
@@ -187,6 +195,7 @@ export function createRegistrar(policy: IssuingPolicy, ports: RegistrarPorts): R
         if (!(await subjects.rekey(subject.id, to, key.x))) throw new ProcuraError('SUBJECT_EXISTS', { did: to })
         const rotated = { ...subject, did: to, key: key.x }
         const credentials = await issuance.reissue(did, to, key, by.did)
+        if (subject.state === 'suspended') await issuance.suspendSubject(to, by.did)
         return { subject: rotated, credentials }
       }),
 

@@ -110,6 +110,39 @@ describe('closed by default', () => {
   })
 })
 
+describe('suspending', () => {
+  const isSuspended = async ({ suspension }: { readonly suspension: { url: string; index: number } | null }) => {
+    const name = suspension!.url.split('/').at(-1)!
+    return (await scene.store.statusRows.setAmong(name, [suspension!.index])).has(suspension!.index)
+  }
+
+  test('reaches what was issued, resuming gives it back, and the lists show it', async () => {
+    const { identity } = await register()
+    const given = [identity!, await grant()]
+    await register(booker)
+    const others = await grant(booker.did)
+    await scene.registrar.suspend(planner.did, admin)
+    for (const one of given) expect([await isSuspended(one), await isRevoked(one)]).toEqual([true, false])
+    expect(await isSuspended(others)).toBe(false)
+    await scene.registrar.resume(planner.did, admin)
+    for (const one of given) expect(await isSuspended(one)).toBe(false)
+    const said = (await scene.store.outbox.since(0, 100)).map(({ type }) => type)
+    expect(said).toEqual(['suspended', 'suspended', 'resumed', 'resumed'])
+  })
+
+  test('goes over to a new key, and nothing resumes who was retired', async () => {
+    await register()
+    await grant()
+    await scene.registrar.suspend(planner.did, admin)
+    const { subject, credentials } = await scene.registrar.rotate(planner.did, booker.did, booker.publicKey, admin)
+    expect(subject.state).toBe('suspended')
+    for (const one of credentials) expect(await isSuspended(one)).toBe(true)
+    await scene.registrar.retire(booker.did, admin)
+    await expect(scene.registrar.resume(booker.did, admin)).rejects.toMatchObject(refused('SUBJECT_STATE'))
+    for (const one of credentials) expect(await isRevoked(one)).toBe(true)
+  })
+})
+
 describe('states', () => {
   test('active → suspended → active → retired, and no other way', async () => {
     const { registrar } = scene
