@@ -61,6 +61,8 @@ const snapshot = { token: await signJws(list, 'vc+jwt', root) }
 const vault = new Map()
 /** @type {Map<string, StoredCredential>} */
 const kept = new Map()
+/** @type {import('procura').Holding[]} */
+const held = []
 /** @type {VerifierPorts['keys']} */
 const keys = {
   find: kid => Promise.resolve(kid === root.kid ? root.publicKey : null),
@@ -77,8 +79,9 @@ const wallet = createWallet(new Map([[root.did, { keys: new Map([[root.kid, root
       vault.set(alias, made)
       return Promise.resolve(made)
     },
-    find: name => Promise.resolve(vault.get(name) ?? null),
-    destroy: () => Promise.reject(new Error('nobody ends here')),
+    find: name => Promise.resolve(vault.get(name) ?? [...vault.values()].find(one => one.did === name) ?? null),
+    list: () => Promise.resolve([...vault.values()]),
+    destroy: () => Promise.resolve(false),
   },
   credentials: {
     save(one) {
@@ -87,9 +90,25 @@ const wallet = createWallet(new Map([[root.did, { keys: new Map([[root.kid, root
     },
     find: digest => Promise.resolve(kept.get(digest) ?? null),
     findRoot: () => Promise.resolve(null),
-    heldBy: subject => Promise.resolve([...kept.values()].filter(one => one.subject === subject)),
+    heldBy: () => Promise.resolve([]),
     issuedBy: () => Promise.resolve([]),
     below: () => Promise.resolve([]),
+  },
+  holdings: {
+    add(one) {
+      held.push(one)
+      return Promise.resolve()
+    },
+    find: ({ holder }) => Promise.resolve(held.filter(one => one.holder === holder).map(({ digest }) => digest)),
+    use: () => Promise.resolve(),
+    list: () => Promise.resolve([]),
+    drop: () => Promise.resolve(),
+  },
+  lifetimes: {
+    set: () => Promise.resolve(),
+    endOf: () => Promise.resolve(null),
+    due: () => Promise.resolve([]),
+    drop: () => Promise.resolve(),
   },
   transaction: work => work(),
   leases: { take: () => Promise.resolve({ url: `${BASE}1`, index: (index += 1) }) },

@@ -245,6 +245,7 @@ export const ERRORS = {
   SUBJECT_LIMIT: ['forbidden', '{owner} may not register this sub-agent: {why}', 'stay within the limits of its class'],
   GRANT_REFUSED: ['forbidden', 'the issuing policy does not grant this: {why}', 'ask for less'],
   NOT_FOUND: ['unknown', 'no {what}', 'check the name'],
+  AGENT_ENDED: ['conflict', '{did} has ended, and its key with it', 'create another agent'],
   KEY_EXISTS: ['conflict', '{did} exists already', 'use it, or make another'],
   LIST_FULL: ['unavailable', 'no status index is left: {why}', 'retry; configure larger lists'],
   SERVICE_UNAVAILABLE: [

@@ -267,6 +267,83 @@ export interface Credentials {
   below(parents: readonly Digest[], now: UnixSeconds): Promise<readonly StoredCredential[]>
 }
 
+/** What an agent of a wallet holds: the end of a chain, with what it is found by. */
+export interface Holding {
+  readonly digest: Digest
+  readonly holder: Did
+  /** issuer of the root, and the key that the root verified under, as base64url */
+  readonly root: Did
+  readonly rootKey: string
+  /** `onBehalfOf` of the chain */
+  readonly principal: string | null
+  /** hops that may follow */
+  readonly more: number
+  readonly receivedAt: UnixSeconds
+  readonly validUntil: UnixSeconds
+  /** handed on by another agent of this wallet, which may want to revoke it after its holder ended */
+  readonly given: boolean
+  /** the leaf's, in its order */
+  readonly grants: readonly { readonly resource: string; readonly actions: readonly string[] }[]
+}
+
+/** Which holdings are meant. What is left out does not matter. */
+export interface HoldingQuery {
+  readonly holder: Did
+  /** covered by one grant, together with `action` */
+  readonly resource?: string | undefined
+  readonly action?: string | undefined
+  /** ends before */
+  readonly before?: UnixSeconds | undefined
+  readonly principal?: string | undefined
+  readonly digest?: Digest | undefined
+}
+
+/** A use of one action of a grant. */
+export interface GrantUse {
+  readonly digest: Digest
+  /** place of the grant in its credential */
+  readonly grant: number
+  readonly action: string
+  readonly times: number
+  readonly last: UnixSeconds
+}
+
+/** A holding and how it was used so far. */
+export interface HoldingRecord extends Omit<Holding, 'grants'> {
+  readonly id: string
+  readonly issuer: Did
+  readonly status: StatusPlace | null
+  /** one for each action of each grant; `last` is `null` if it was never used */
+  readonly uses: readonly (Omit<GrantUse, 'digest' | 'last'> & {
+    readonly resource: string
+    readonly last: UnixSeconds | null
+  })[]
+}
+
+/** The index of what agents hold. Every method throws STORAGE_UNAVAILABLE. */
+export interface Holdings {
+  /** Files a holding whose credential is saved; filing it twice is the same as once. */
+  add(holding: Holding): Promise<void>
+  /** Digests of those that end after `now`, the latest end first; at most `limit`. */
+  find(query: HoldingQuery, now: UnixSeconds, limit?: number): Promise<readonly Digest[]>
+  /** Adds to the counts. Of a holding that is gone nothing is counted. */
+  use(uses: readonly GrantUse[]): Promise<void>
+  /** All that end after `now`, of one holder or of all, by holder, the latest end first. */
+  list(now: UnixSeconds, holder?: Did): Promise<readonly HoldingRecord[]>
+  /** Forgets what an agent holds; of its credentials those that were received and that nothing hangs on. */
+  drop(holder: Did): Promise<void>
+}
+
+/** When agents end that live for one task. Every method throws STORAGE_UNAVAILABLE. */
+export interface Lifetimes {
+  set(did: Did, endsAt: UnixSeconds): Promise<void>
+  /** `null`: it has no end. */
+  endOf(did: Did): Promise<UnixSeconds | null>
+  /** Those that ended by `now`, the earliest first. */
+  due(now: UnixSeconds, limit: number): Promise<readonly Did[]>
+  drop(did: Did): Promise<void>
+}
+
 /** A status list as it stands in storage. */
 export interface StoredList {
   readonly name: string
@@ -572,6 +649,8 @@ export interface Vault {
   create(alias: string): Promise<KeyHolder>
   /** The holder by DID or alias, or `null`. */
   find(name: string): Promise<KeyHolder | null>
+  /** All holders, by alias. */
+  list(): Promise<readonly Pick<KeyHolder, 'did' | 'alias'>[]>
   /**
    * Deletes a DID with its keys, all or nothing: what it signed stays, it signs no more, and its alias is free again.
    *

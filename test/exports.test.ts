@@ -17,7 +17,7 @@ test('the public names of every subpath: values', async () => {
       .join(' ')
   expect(names).toMatchInlineSnapshot(`
     {
-      ".": "ERRORS ProcuraError bodyDigest canonicalize createIssuer createVerifier createWallet digestOf fromDidKey isProcuraError openJws paramsDigest parsePolicy parsePublicKey readJws signJws toDidKey",
+      ".": "ERRORS ProcuraError bodyDigest canonicalize createIssuer createRegistrar createVerifier createWallet digestOf fromDidKey isProcuraError openJws paramsDigest parseIssuingPolicy parsePolicy parsePublicKey readJws signJws toDidKey",
       "./fastify": "acceptChains requireAuthority",
       "./issuer": "OPERATOR openIssuer",
       "./service": "openService serve",
@@ -51,13 +51,13 @@ test('the public names of every subpath: types', () => {
   }
   expect(names).toMatchInlineSnapshot(`
     {
-      ".": "Agent Announced Announcement Audit Authority AuthorityDraft Budget Call Chains Charge Clock Code Commitment Commits Constraint Credentials Decision Delegation Did DidUrl Digest Evidence Facts FeedPositions Grant GrantJson GrantRequest Held Hold HoldState HostedDids HostedKey Ids Issuer IssuerPorts Json JsonObject KeyHolder Keys Kind Lease Leased LeasedIndexes Ledger ListVersions LocalVerifier Marker Nonces Outbox Policy PolicyGrant PublicKey Rate ReceivedRequest Relationship Reservations RevocationEvent Revocations Revoked Risk Root Scalar Sealed Settlement Signer Snapshot State StatusIssuer StatusLeases StatusLists StatusPlace StatusPurpose StatusRows StoredCredential StoredList Streams Subject SubjectKind SubjectQuery SubjectState Subjects TakeIndex Throttle Transactions Use Vault Verified Verifier VerifierPorts Wallet WalletPorts",
+      ".": "Agent AgentClass Announced Announcement Audit Authority AuthorityDraft Budget Call Caller Chains Charge Class Clock Code Commitment Commits Constraint Credentials Decision Delegation Did DidUrl Digest Evidence Facts FeedPositions Grant GrantJson GrantRequest GrantUse Held Hold HoldState Holding HoldingQuery HoldingRecord Holdings HostedDids HostedKey Ids Issuer IssuerPorts IssuingPolicy Json JsonObject KeyHolder KeyVersion Keys Kind Lease Leased LeasedIndexes Ledger Lifetimes ListVersions LocalVerifier Marker Nonces Outbox Policy PolicyGrant PublicKey Rate ReceivedRequest Registrar RegistrarPorts Registration Relationship Reservations RevocationEvent Revocations Revoked Risk Root Scalar Sealed SealedKey SealedKeys Settlement Signer Snapshot State StatusIssuer StatusLeases StatusLists StatusPlace StatusPurpose StatusRows StoredCredential StoredList Streams Subject SubjectKind SubjectQuery SubjectState Subjects TakeIndex Throttle Transactions Use Vault Verified Verifier VerifierPorts Wallet WalletPorts",
       "./fastify": "GuardOptions Guarded",
       "./issuer": "IssuerOptions OpenIssuer RootGrant SubjectRegistration",
       "./service": "Service ServiceOptions",
       "./veramo": "AgentFile DecideArgs DelegateArgs PluginVerifier PluginWallet PresentArgs ProcuraMethods ProcuraPluginOptions ReceiveArgs Registry VcJoseOptions VeramoAgent",
       "./verifier": "Commitment DatabaseState Decision LocalVerifier RemoteOptions State Verifier VerifierOptions",
-      "./wallet": "Agent AgentFetch AgentRequest ApprovalRequest Delegation Held OpenWallet WalletAgent WalletOptions",
+      "./wallet": "Agent AgentFetch AgentRequest ApprovalRequest Confirm Delegation Held HeldQuery InventoryEntry InventoryFlag NewAgent OpenWallet WalletAgent WalletOptions",
     }
   `)
 })

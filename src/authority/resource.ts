@@ -52,3 +52,14 @@ export function covers(parent: Selector, child: Selector): boolean {
   if (!parent.endsWith(BELOW)) return parent === child
   return isAtOrBelow(child.endsWith(BELOW) ? child.slice(0, -BELOW.length) : child, parent.slice(0, -BELOW.length))
 }
+
+/** Every selector that {@link covers} this one, the narrowest first; as many as it has segments. */
+export function covering(child: Selector): readonly Selector[] {
+  const base = child.endsWith(BELOW) ? child.slice(0, -BELOW.length) : child
+  const origin = ORIGIN.exec(base)?.[0] ?? base
+  const above: Selector[] = base === child ? [child] : []
+  for (let end = base.length; end >= origin.length; end = base.lastIndexOf('/', end - 1)) {
+    above.push(`${base.slice(0, end)}${BELOW}` as Selector)
+  }
+  return above
+}

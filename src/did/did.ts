@@ -38,3 +38,11 @@ export function didOf(url: DidUrl): Did {
 export function methodOf(did: Did): string {
   return did.slice(4, did.indexOf(':', 4))
 }
+
+// what starts as a DID is looked up as one
+const ALIAS = /^(?!did:)[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{1,128}$/u
+
+/** True for what a DID may be called here: 1 to 128 characters, no control or invisible ones, not `did:…`. */
+export function isAlias(value: unknown): value is string {
+  return typeof value === 'string' && ALIAS.test(value)
+}

@@ -1,23 +1,31 @@
 import { agentFetch, type AgentFetch } from '../adapters/client/agent-fetch.js'
 import { noLeases, postAs, serviceLeases } from '../adapters/client/service.js'
 import { systemClock, systemIds } from '../adapters/system.js'
-import { readAgentFile } from '../adapters/veramo/agent-file.js'
 import type { VeramoAgent } from '../adapters/veramo/agent.js'
+import type { VaultAgent } from '../adapters/veramo/vault.js'
 import type { Did } from '../did/did.js'
 import type { JsonObject } from '../json.js'
 import { ProcuraError } from '../errors.js'
 import { parseKeys, type KeySet } from '../policy/policy.js'
-import { createWallet, type Agent, type TrustedRoots } from '../wallet/wallet.js'
-import { AGENT_FILE, openHome, openNetwork } from './parts.js'
+import type { ApprovalRequest } from '../presentation/approval.js'
+import { createWallet, type Agent, type NewAgent, type TrustedRoots, type Wallet } from '../wallet/wallet.js'
+import { openNetwork } from './parts.js'
+import { openHomeOf } from './wallet-home.js'
 
 export type { AgentFetch, AgentRequest } from '../adapters/client/agent-fetch.js'
 export type { ApprovalRequest } from '../presentation/approval.js'
-export type { Agent, Delegation, Held } from '../wallet/wallet.js'
+export type { InventoryEntry, InventoryFlag } from '../wallet/inventory.js'
+export type { Agent, Delegation, Held, HeldQuery, NewAgent } from '../wallet/wallet.js'
 
 /** Where a wallet lives and whom it trusts. */
-export interface WalletOptions {
-  /** `sqlite://path`, made if missing with a key file beside it; or `sqlite::memory:` */
-  readonly storage: string
+export interface WalletOptions<A extends VaultAgent = VeramoAgent> {
+  /**
+   * `sqlite://path`, made if missing with a key file beside it; or `sqlite::memory:`. With `veramo` it holds what the
+   * wallet knows beside that agent's keys, without a key file; in memory unless given.
+   */
+  readonly storage?: string
+  /** an agent that is there: keys and DIDs stay with its own KMS and DID manager, and it outlives the wallet */
+  readonly veramo?: A
   /** path of the key file, or `env:NAME`; the database's path with `.key` unless given */
   readonly keyFile?: string
   /** issuers whose roots are taken; a root may bring its keys, then nothing is resolved */
@@ -28,7 +36,12 @@ export interface WalletOptions {
   readonly connect?: Readonly<Record<string, string>>
   /** the agent file; the package's own unless given */
   readonly agentFile?: string
+  /** shows a person what would run and asks; what `approve` needs */
+  readonly confirm?: Confirm
 }
+
+/** Shows what would run, and resolves to true only if a person said yes to exactly that. */
+export type Confirm = (required: ApprovalRequest, approver: Did) => Promise<boolean>
 
 /** An agent that can call guarded APIs and take back what it gave. */
 export interface WalletAgent extends Agent {
@@ -37,33 +50,40 @@ export interface WalletAgent extends Agent {
   revoke(digest: string): Promise<JsonObject>
 }
 
-/** An open wallet. */
-export interface OpenWallet {
-  /** A new agent with a did:key of its own; its key never leaves the wallet. */
-  createAgent(options: { readonly name: string }): Promise<WalletAgent>
-  /** The agent by name or DID. @throws NOT_FOUND */
+/** An open wallet. Ephemeral agents whose time is over are ended when it opens, and about every 10 s while it is open. */
+export interface OpenWallet<A extends VaultAgent = VeramoAgent> {
+  /** A new agent with a did:key of its own; its key never leaves the wallet. @throws KEY_EXISTS, SCHEMA */
+  createAgent(options: NewAgent): Promise<WalletAgent>
+  /** The agent by name or DID. @throws NOT_FOUND, SCHEMA */
   agent(name: string): Promise<WalletAgent>
+  /** What is held, and what about it deserves a look: unused, over-scoped, expiring, orphaned. */
+  inventory: Wallet['inventory']
+  /**
+   * Signs an approval of exactly what `confirm` showed, if a person said yes.
+   *
+   * @param as - name or DID of the approver; may be left out if the wallet has one agent
+   * @throws CONFIG_INVALID - no `confirm`; CALLER_FORBIDDEN - the person said no; NOT_FOUND, SCHEMA, REQUEST_PARAMS
+   */
+  approve(required: ApprovalRequest, as?: string): Promise<string>
   /** The Veramo agent underneath. */
-  readonly veramo: VeramoAgent
+  readonly veramo: A
   close(): Promise<void>
 }
+
+/** Milliseconds between two looks for agents whose time is over. */
+const SWEEP = 10_000
 
 /**
  * Opens the wallet that an agent embeds.
  *
  * @throws CONFIG_INVALID, STORAGE_UNAVAILABLE, KEY_FILE
  */
-export async function openWallet(options: WalletOptions): Promise<OpenWallet> {
-  const { storage, roots, service, connect = {} } = options
+export async function openWallet<A extends VaultAgent = VeramoAgent>(
+  options: WalletOptions<A>,
+): Promise<OpenWallet<A>> {
+  const { roots, service, connect = {}, confirm } = options
   const network = openNetwork(connect)
-  const home = await openHome({
-    file: await readAgentFile(options.agentFile ?? AGENT_FILE, process.env),
-    storage,
-    keyFile: options.keyFile ?? `${storage.replace(/^sqlite:\/\//, '')}.key`,
-    environment: process.env,
-    network,
-  })
-  const { store, vault } = home
+  const { store, vault, agent: veramo, close } = await openHomeOf(options, network)
   const calls = service === undefined ? null : { service, reach: network.reach, clock: systemClock, ids: systemIds }
   const wallet = createWallet(rootsOf(roots), {
     clock: systemClock,
@@ -71,6 +91,8 @@ export async function openWallet(options: WalletOptions): Promise<OpenWallet> {
     keys: network.keys,
     vault,
     credentials: store.credentials,
+    holdings: store.holdings,
+    lifetimes: store.lifetimes,
     transaction: work => store.transaction(work),
     leases: calls === null ? noLeases : serviceLeases(calls, store.leasedIndexes),
   })
@@ -82,15 +104,46 @@ export async function openWallet(options: WalletOptions): Promise<OpenWallet> {
       return postAs(agent.holder, '/v1/revocations', { chain: await agent.chainOf(digest) }, calls)
     },
   })
+  // what cannot be swept now is swept later; past its end an agent signs nothing either way
+  let sweeping: Promise<unknown> = Promise.resolve()
+  const sweep = (): void => {
+    sweeping = sweeping.then(() => wallet.sweep()).catch(() => undefined)
+  }
+  sweep()
+  await sweeping
+  const sweeper = setInterval(sweep, SWEEP).unref()
   return {
     createAgent: async agent => equip(await wallet.createAgent(agent)),
     agent: async name => equip(await wallet.agent(name)),
-    veramo: home.agent,
+    inventory: query => wallet.inventory(query),
+    async approve(required, as) {
+      if (confirm === undefined) {
+        throw new ProcuraError('CONFIG_INVALID', {
+          at: 'openWallet',
+          why: 'no confirm to show a person what would run',
+        })
+      }
+      const approver = await wallet.agent(as ?? onlyOne(await vault.list()))
+      // whatever a program without types answers, only true is a yes
+      const answer: unknown = await confirm(required, approver.did)
+      if (answer === true) return approver.approve(required, 'wallet')
+      throw new ProcuraError('CALLER_FORBIDDEN', { caller: approver.did, what: 'approve: the person said no' })
+    },
+    veramo,
     async close() {
-      await home.close()
+      clearInterval(sweeper)
+      await sweeping
+      await wallet.settled()
+      await close()
       await network.close()
     },
   }
+}
+
+function onlyOne(agents: readonly { readonly did: Did }[]): Did {
+  const [first, ...others] = agents
+  if (first !== undefined && others.length === 0) return first.did
+  throw new ProcuraError('SCHEMA', { at: 'as', why: 'is due where a wallet has not exactly one agent' })
 }
 
 function rootsOf(roots: WalletOptions['roots']): TrustedRoots {

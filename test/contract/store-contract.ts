@@ -1,3 +1,4 @@
+import { holdingsContract } from './holdings-port.js'
 import { hostedContract } from './hosted-port.js'
 import { outboxContract } from './outbox-port.js'
 import { sealedKeysContract } from './sealed-keys.js'
@@ -13,6 +14,7 @@ export function storeContract(backend: Backend): void {
   statusRowsContract(backend)
   subjectsContract(backend)
   hostedContract(backend)
+  holdingsContract(backend)
   outboxContract(backend)
   sealedKeysContract(backend)
   transactionsContract(backend)

@@ -48,6 +48,8 @@ beforeEach(async () => {
     keys: ports.keys,
     vault,
     credentials: store.credentials,
+    holdings: store.holdings,
+    lifetimes: store.lifetimes,
     leases: noLeases,
     transaction: work => store.transaction(work),
   })
@@ -298,7 +300,7 @@ const MALFORMED: readonly Call[] = [
   ['procuraDelegate', { as: '', to: mallory.did, ttl: 60, grants: [GRANT] }, 'arguments.as'],
   ['procuraDelegate', { as: 'planner', to: mallory.did, ttl: 60, grants: ['all'] }, 'arguments.grants.0'],
   ['procuraDelegate', { as: 'planner', to: mallory.did, ttl: 60, grants: [GRANT], hop: 0 }, 'arguments'],
-  ['procuraDelegate', { as: 'planner', to: mallory.did, ttl: 60, grants: [GRANT], onBehalfOf: 'x' }, 'arguments'],
+  ['procuraDelegate', { as: 'planner', to: mallory.did, ttl: 60, grants: [GRANT], statusIssuers: [] }, 'arguments'],
   ['procuraPresent', { ...PRESENT, as: undefined }, 'arguments.as'],
   ['procuraPresent', { ...PRESENT, approval: 'x' }, 'arguments'],
   ['procuraPresent', { ...PRESENT, params: null }, 'arguments.params'],

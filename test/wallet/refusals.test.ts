@@ -17,6 +17,8 @@ beforeEach(async () => {
     keys,
     vault,
     credentials: store.credentials,
+    holdings: store.holdings,
+    lifetimes: store.lifetimes,
     leases: noLeases,
     transaction: work => store.transaction(work),
   })

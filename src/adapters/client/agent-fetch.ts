@@ -5,7 +5,7 @@ import type { Agent, PresentRequest } from '../../wallet/wallet.js'
 import { exchange, readAtMost, type Reach } from './http.js'
 
 /** What the agent wants the server to do, which the server derives on its own; and what else it has to say. */
-export interface CallAuthority extends Pick<PresentRequest, 'identity' | 'provenance'> {
+export interface CallAuthority extends Pick<PresentRequest, 'chain' | 'identity' | 'onBehalfOf' | 'provenance'> {
   readonly action: string
   readonly params: JsonObject
   /** the URL without its query, if left out */

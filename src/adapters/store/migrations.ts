@@ -1,5 +1,6 @@
 import { type MigrationInterface, type QueryRunner, Table, type TableColumnOptions } from 'typeorm'
 import { CreateHoldsAndEvents1793000000003 } from './hold-migration.js'
+import { CreateHoldings1793000000022 } from './holding-migration.js'
 import { CreateHostedKeys1793000000021 } from './hosted-migration.js'
 import { CreateOutbox1793000000006 } from './outbox-migration.js'
 import { CreateSubjects1793000000007 } from './subject-migration.js'
@@ -63,6 +64,7 @@ export const MIGRATIONS = [
   CreateVerifierState1793000000002,
   CreateHoldsAndEvents1793000000003,
   CreateHostedKeys1793000000021,
+  CreateHoldings1793000000022,
   CreateOutbox1793000000006,
   CreateSubjects1793000000007,
   CreateSealedKeys1793000000010,

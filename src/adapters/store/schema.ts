@@ -1,5 +1,6 @@
 import { Entities, migrations } from '@veramo/data-store'
 import { ENTITIES } from './entities.js'
+import { WALLET_ENTITIES } from './holding-entities.js'
 import { HostedKeyTable } from './hosted-entities.js'
 import { KEY_ENTITIES } from './key-entities.js'
 import { MIGRATIONS } from './migrations.js'
@@ -18,6 +19,7 @@ export const SCHEMA = {
     ...OUTBOX_ENTITIES,
     ...SUBJECT_ENTITIES,
     ...STATUS_ENTITIES,
+    ...WALLET_ENTITIES,
     HostedKeyTable,
   ],
   migrations: [...migrations, ...MIGRATIONS],

@@ -1,8 +1,10 @@
 import type {
   Commits,
   Credentials,
+  Holdings,
   HostedDids,
   LeasedIndexes,
+  Lifetimes,
   Outbox,
   Reservations,
   SealedKeys,
@@ -13,9 +15,11 @@ import type {
 import { HookedTransactions } from './commits.js'
 import { CredentialRows } from './credentials.js'
 import { type Database, openDatabase } from './database.js'
+import { HoldingRows } from './holdings.js'
 import { HostedRows } from './hosted-dids.js'
 import { Installation } from './installation.js'
 import { LeasedRows } from './leased-indexes.js'
+import { LifetimeRows } from './lifetimes.js'
 import { OutboxRows } from './outbox.js'
 import { ReservationRows } from './reservations.js'
 import { StatusRepair } from './status-repair.js'
@@ -38,6 +42,8 @@ export interface Store extends Database {
   readonly hostedDids: HostedDids
   readonly sealedKeys: SealedKeys
   readonly signingKeys: SigningKeys
+  readonly holdings: Holdings
+  readonly lifetimes: Lifetimes
 }
 
 /**
@@ -67,6 +73,8 @@ export async function openStore(url: string, listLength = LIST_LENGTH): Promise<
       hostedDids: new HostedRows(dataSource, database),
       sealedKeys: new SealedKeyRows(dataSource, database),
       signingKeys: new SigningKeyRows(dataSource),
+      holdings: new HoldingRows(dataSource, database),
+      lifetimes: new LifetimeRows(dataSource),
     }
   } catch (error) {
     await database.close()

@@ -15,6 +15,9 @@ const token = z
   .min(1)
   .max(8 * 1024)
 
+/** which of the chains held are considered */
+const chosen = { chain: name.exactOptional(), onBehalfOf: name.exactOptional() }
+
 const request = z.strictObject({
   method: z.string(),
   url: z.string(),
@@ -40,7 +43,8 @@ export const delegateArgs = z.strictObject({
   as: name,
   to: did,
   key: z.string().refine(isKeyText, 'is not base64url of 32 bytes').exactOptional(),
-  ttl: z.int().min(1).max(86_400),
+  ttl: z.union([z.int().min(1).max(86_400), z.string().regex(/^[1-9][0-9]{0,8}[smhd]$/)]),
+  ...chosen,
   grants: z.array(json),
   more: z.int().exactOptional(),
   audience: z.array(z.string()).exactOptional(),
@@ -62,6 +66,7 @@ export const presentArgs = z.strictObject({
   params: json,
   purpose: name.exactOptional(),
   nonce: name.exactOptional(),
+  ...chosen,
   provenance: z.array(z.strictObject({ source: z.string(), s256: z.string() })).exactOptional(),
   identity: z.array(token).max(8).exactOptional(),
 })

@@ -1,6 +1,6 @@
 import type { IDIDManager, IIdentifier, IKeyManager, TAgent } from '@veramo/core-types'
 import { didKeyUrl, toDidKey } from '../../did/key.js'
-import { isDid, isDidUrl, methodOf, type Did, type DidUrl } from '../../did/did.js'
+import { isAlias, isDid, isDidUrl, methodOf, type Did, type DidUrl } from '../../did/did.js'
 import { parsePublicKey, type PublicKey } from '../../ed25519.js'
 import { fromBase64url } from '../../encoding.js'
 import { isProcuraError, ProcuraError } from '../../errors.js'
@@ -67,13 +67,14 @@ export interface VeramoVault extends Vault {
   held(did: Did): Promise<Held | null>
   /** All DIDs with an Ed25519 key here, by alias. @throws STORAGE_UNAVAILABLE */
   list(): Promise<readonly Held[]>
+  /** The DID and its keys are gone for good. False if there is no such DID. @throws STORAGE_UNAVAILABLE */
+  destroy(did: Did): Promise<boolean>
 }
 
-// what starts as a DID is looked up as one
-const ALIAS = /^(?!did:)[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{1,128}$/u
 const WEB = 'did:web:'
 const PUBLIC_KEY = /^[0-9a-f]{64}$/
 const SIGNATURE_BYTES = 64
+const NOT_FOUND = /^(?:Identifier not found$|not_found: )/
 
 /**
  * The vault of an agent.
@@ -118,7 +119,7 @@ export function veramoVault(agent: VaultAgent, transaction: Transactions['transa
   }
 
   async function exclusively(alias: string, create: () => Promise<IIdentifier>): Promise<VaultSigner> {
-    if (!ALIAS.test(alias)) {
+    if (!isAlias(alias)) {
       throw new ProcuraError('SCHEMA', {
         at: 'alias',
         why: 'is not 1 to 128 characters without control characters, or starts with did:',
@@ -147,15 +148,15 @@ export function veramoVault(agent: VaultAgent, transaction: Transactions['transa
     try {
       return heldOf(await agent.didManagerGet({ did }))
     } catch (error) {
-      // the store has no other way to say no
-      if (error instanceof Error && error.message === 'Identifier not found') return null
+      // stores have no other way to say no, and each words it in its own
+      if (error instanceof Error && NOT_FOUND.test(error.message)) return null
       throw error
     }
   }
 
   async function byAlias(alias: string): Promise<Held | null> {
     // to Veramo an empty alias means every DID
-    const [found] = ALIAS.test(alias) ? await agent.didManagerFind({ alias }) : []
+    const [found] = isAlias(alias) ? await agent.didManagerFind({ alias }) : []
     return found === undefined ? null : heldOf(found)
   }
 
