@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { covers, type Selector } from '../../src/authority/resource.js'
 import type { Store } from '../../src/adapters/store/store.js'
 import type { Did } from '../../src/did/did.js'
@@ -138,13 +138,34 @@ export function holdingsContract(backend: Backend): void {
     // PostgreSQL reads a small table as a whole, so there is nothing to see there
     test.runIf(backend.name === 'SQLite')('are found through an index, not by reading them all', async () => {
       const { dataSource } = store
-      const plan = await dataSource.query<{ detail: string }[]>(
-        'EXPLAIN QUERY PLAN SELECT digest FROM holding_grant WHERE holder = ? AND selector IN (?, ?) AND action = ? AND valid_until > ?',
-        ['a', 'b', 'c', 'd', 1],
+      const asked: (readonly [string, unknown[] | undefined])[] = []
+      const make = dataSource.createQueryRunner.bind(dataSource)
+      const spy = vi.spyOn(dataSource, 'createQueryRunner').mockImplementation(mode => {
+        const runner = make(mode)
+        const query = runner.query.bind(runner)
+        return Object.assign(runner, {
+          query: (sql: string, parameters?: unknown[], structured?: true) => {
+            asked.push([sql, parameters])
+            return query(sql, parameters, structured as true)
+          },
+        })
+      })
+      await find({ holder: alice, resource: `${A}/${'x/'.repeat(100)}x`, action: 'read', before: NOW + 9 })
+      await find({ holder: alice, before: NOW + 9 })
+      spy.mockRestore()
+      const plans = await Promise.all(
+        asked.map(async ([sql, parameters]) =>
+          (await dataSource.query<{ detail: string }[]>(`EXPLAIN QUERY PLAN ${sql}`, parameters)).map(
+            ({ detail }) => detail,
+          ),
+        ),
       )
-      expect(plan.map(({ detail }) => detail).join()).toMatch(
-        /SEARCH holding_grant USING INDEX holding_grant_selector \(holder=\? AND selector=\? AND action=\? AND valid_until>\?\)/,
+      const [grants, holdings] = plans.map(plan => plan.join())
+      expect(plans).toHaveLength(2)
+      expect(grants).toMatch(
+        /holding_grant_selector \(holder=\? AND selector=\? AND action=\? AND valid_until>\? AND valid_until<\?\)/,
       )
+      expect(holdings).toMatch(/holding_holder \(holder=\? AND valid_until>\? AND valid_until<\?\)/)
     })
 
     test('take effect with the transaction they are in', async () => {

@@ -64,10 +64,8 @@ export const HoldingGrantTable = table<HoldingGrantRow>({
     uses: whole,
     lastUsed: { ...whole, name: 'last_used', nullable: true },
   },
-  indices: [
-    { name: 'holding_grant_selector', columns: ['holder', 'selector', 'action', 'validUntil'] },
-    { name: 'holding_grant_action', columns: ['holder', 'action', 'validUntil'] },
-  ],
+  // the only one: beside one on (holder, action), SQLite picks that one for its order and reads all that a holder has
+  indices: [{ name: 'holding_grant_selector', columns: ['holder', 'selector', 'action', 'validUntil'] }],
   foreignKeys: [{ target: 'Holding', columnNames: ['digest'], referencedColumnNames: ['digest'] }],
 })
 

@@ -42,10 +42,7 @@ export class CreateHoldings1793000000022 implements MigrationInterface {
           whole('uses'),
           optional(whole('last_used')),
         ],
-        indices: [
-          { name: 'holding_grant_selector', columnNames: ['holder', 'selector', 'action', 'valid_until'] },
-          { name: 'holding_grant_action', columnNames: ['holder', 'action', 'valid_until'] },
-        ],
+        indices: [{ name: 'holding_grant_selector', columnNames: ['holder', 'selector', 'action', 'valid_until'] }],
         foreignKeys: [{ columnNames: ['digest'], referencedTableName: 'holding', referencedColumnNames: ['digest'] }],
       }),
     )
