@@ -22,7 +22,7 @@ test('the public names of every subpath: values', async () => {
       "./issuer": "OPERATOR openIssuer",
       "./service": "openService serve",
       "./veramo": "ProcuraPlugin VcJoseProvider createVeramoAgent readAgentFile",
-      "./verifier": "createVerifier fileAudit readPolicy remoteVerifier singleProcessState sqliteState",
+      "./verifier": "createVerifier fileAudit postgresState readPolicy remoteVerifier singleProcessState sqliteState",
       "./wallet": "openWallet",
     }
   `)

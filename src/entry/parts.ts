@@ -56,7 +56,7 @@ export interface Home {
 /** Where an agent lives. */
 export interface HomeOptions {
   readonly file: AgentFile
-  /** `sqlite://path` or `sqlite::memory:` */
+  /** `sqlite://path`, `sqlite::memory:` or `postgres://…` */
   readonly storage: string
   /** path, `env:NAME` or `command:…`, see {@link keySource}; not read for a store in memory, whose keys end with it */
   readonly keyFile: string

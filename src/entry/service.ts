@@ -43,6 +43,8 @@ export interface Service {
   readonly operator: Did
   /** documents of long-lived agents under paths of the origin */
   readonly hosting: Hosting
+  /** the database, without user and password */
+  readonly storage: string
   /** where it listens, as `http://host:port` */
   readonly address: string
   readonly app: FastifyInstance
@@ -152,7 +154,7 @@ async function start(
     onDefect,
   })
   opened.push(() => app.close())
-  return { did, operator, hosting, app, address: await listen(app, config.listen) }
+  return { did, operator, storage: store.place, hosting, app, address: await listen(app, config.listen) }
 }
 
 /**
@@ -166,7 +168,9 @@ async function openOperator({ operator, origin }: Config, { installation }: Stor
   try {
     const agent = await wallet.agent(OPERATOR).catch(() => wallet.createAgent({ name: OPERATOR }))
     await installation.insertIfAbsent(OPERATOR, agent.did)
-    return agent.did
+    // of several processes that start at once, one was first
+    const first = await installation.get(OPERATOR)
+    return isDid(first) ? first : agent.did
   } finally {
     await wallet.close()
   }
@@ -206,12 +210,12 @@ async function listen(app: FastifyInstance, { host, port }: Config['listen']): P
 /** Runs the service until SIGINT or SIGTERM: `procura serve`. */
 export async function serve(options: ServiceOptions & { readonly print: (line: string) => void }): Promise<void> {
   const service = await openService(options)
-  const { config, did, operator, address } = service
+  const { config, did, operator, storage, address } = service
   const { print } = options
   print(`procura listens on ${address} as ${config.origin}`)
   print(`  issuer    ${did}`)
   print(`  operator  ${operator} (wallet ${config.operator})`)
-  print(`  storage   ${config.storage}`)
+  print(`  storage   ${storage}`)
   print(`  try next  curl ${address}/.well-known/did.json`)
   await new Promise(resolve => {
     process.once('SIGINT', resolve)

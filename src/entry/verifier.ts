@@ -1,5 +1,6 @@
 import { remoteVerifier as remote } from '../adapters/client/service.js'
 import { singleProcessState as inMemory } from '../adapters/state/memory.js'
+import { parsePostgresUrl } from '../adapters/store/postgres-url.js'
 import { openStore } from '../adapters/store/store.js'
 import { storeState } from '../adapters/store/state.js'
 import { systemClock, systemIds } from '../adapters/system.js'
@@ -46,7 +47,10 @@ export function singleProcessState(): State {
 
 /** State in a database, and that database for effects that belong with it. */
 export interface DatabaseState extends State, Transactions {
-  /** One SQL statement; inside `transaction` it takes part in it. Tables whose names do not start with `app_` are ours. */
+  /**
+   * One SQL statement with `$1`, `$2`, … for its parameters, first used in their order; inside `transaction` it takes
+   * part in it. Tables whose names do not start with `app_` are ours.
+   */
   query(sql: string, parameters?: readonly unknown[]): Promise<unknown>
   close(): Promise<void>
 }
@@ -60,14 +64,31 @@ export interface DatabaseState extends State, Transactions {
  * await state.transaction(async () => {
  *   const { allow, code } = await verifier.commit(decisionId)
  *   if (!allow) throw new Error(code)
- *   await state.query('INSERT INTO app_booking (trip) VALUES (?)', [trip])
+ *   await state.query('INSERT INTO app_booking (trip) VALUES ($1)', [trip])
  * })
  * ```
  *
  * @param file - path; made if missing
+ * @throws STORAGE_UNAVAILABLE
  */
-export async function sqliteState(file: string): Promise<DatabaseState> {
-  const store = await openStore(`sqlite://${file}`)
+export function sqliteState(file: string): Promise<DatabaseState> {
+  return openState(`sqlite://${file}`)
+}
+
+/**
+ * State in a PostgreSQL database; processes on any machine may share it. As {@link sqliteState}, but two transactions
+ * that meet may both be under way: the work of one may run again from its beginning, so it does nothing elsewhere.
+ *
+ * @param url - `postgres://user:password@host:port/database`
+ * @throws CONFIG_INVALID, STORAGE_UNAVAILABLE
+ */
+export async function postgresState(url: string): Promise<DatabaseState> {
+  parsePostgresUrl(url)
+  return openState(url)
+}
+
+async function openState(url: string): Promise<DatabaseState> {
+  const store = await openStore(url)
   return {
     ...storeState(store, systemClock, systemIds),
     transaction: work => store.transaction(work),

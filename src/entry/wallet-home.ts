@@ -41,12 +41,18 @@ export async function openHomeOf<A extends VaultAgent>(
   const home = await openHome({
     file: await readAgentFile(agentFile ?? AGENT_FILE, process.env),
     storage,
-    keyFile: keyFile ?? `${storage.replace(/^sqlite:\/\//, '')}.key`,
+    keyFile: keyFile ?? keyFileBeside(storage),
     environment: process.env,
     network,
   })
   // without `veramo`, A is what it is unless the caller says: our own agent
   return { ...home, agent: home.agent as VeramoAgent & A }
+}
+
+function keyFileBeside(storage: string): string {
+  const path = /^sqlite:(?:\/\/)?(.+)$/s.exec(storage)?.[1]
+  if (path === undefined) throw invalid('keyFile is needed: there is no database file to put it beside')
+  return `${path}.key`
 }
 
 function invalid(why: string): ProcuraError {

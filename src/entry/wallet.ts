@@ -20,13 +20,13 @@ export type { Agent, Delegation, Held, HeldQuery, NewAgent } from '../wallet/wal
 /** Where a wallet lives and whom it trusts. */
 export interface WalletOptions<A extends VaultAgent = VeramoAgent> {
   /**
-   * `sqlite://path`, made if missing with a key file beside it; or `sqlite::memory:`. With `veramo` it holds what the
+   * `sqlite://path`, made if missing with a key file beside it; `sqlite::memory:`; or `postgres://…`. With `veramo` it holds what the
    * wallet knows beside that agent's keys, without a key file; in memory unless given.
    */
   readonly storage?: string
   /** an agent that is there: keys and DIDs stay with its own KMS and DID manager, and it outlives the wallet */
   readonly veramo?: A
-  /** path of the key file, or `env:NAME`; the database's path with `.key` unless given */
+  /** path of the key file, or `env:NAME`; a SQLite file's path with `.key` unless given */
   readonly keyFile?: string
   /** issuers whose roots are taken; a root may bring its keys, then nothing is resolved */
   readonly roots: readonly (Did | { readonly issuer: Did; readonly jwks: KeySet })[]

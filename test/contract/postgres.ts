@@ -28,7 +28,7 @@ export function temporaryDatabases(): { freshDatabase: () => Promise<string>; dr
       const schema = `procura_test_${randomBytes(6).toString('hex')}`
       await administer(`CREATE SCHEMA ${schema}`)
       made.push(schema)
-      return withOption(SERVER, `search_path=${schema}`)
+      return withOption(`${SERVER}?application_name=${schema}`, `search_path=${schema}`)
     },
     async dropAll() {
       for (const schema of made.splice(0)) await administer(`DROP SCHEMA ${schema} CASCADE`)
@@ -42,4 +42,10 @@ export function withOption(url: string, setting: string): string {
   const before = changed.searchParams.get('options')
   changed.searchParams.set('options', `${before === null ? '' : `${before} `}-c ${setting}`)
   return changed.href
+}
+
+/** Ends every connection to one of the databases, as a server that restarts does. @returns how many there were */
+export async function cutConnections(url: string): Promise<number> {
+  const sql = 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1'
+  return (await administer(sql, [new URL(url).searchParams.get('application_name')])).rowCount ?? 0
 }

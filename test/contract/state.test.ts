@@ -153,6 +153,30 @@ describe.each([...backends, ...(hasPostgres ? onPostgres : [])])('$name', ({ ope
     expect(await at(NOW + 12)).toBeNull()
   })
 
+  test('40 calls at once under one rate: as many as it allows', async () => {
+    const rate = throttle(fresh(), 7, 60)
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, n) => settle(n % 2 === 0 ? first : second, [use(fresh())], [rate], [], NOW)),
+    )
+    expect(answers.filter(answer => answer === null)).toHaveLength(7)
+  })
+
+  test('accounts named in any order: nobody waits for ever, each is charged', async () => {
+    const [a, b, c, d] = [fresh(), fresh(), fresh(), fresh()]
+    const charges = [charge(a, 1, 100), charge(b, 1, 100)]
+    const rates = [throttle(c, 100, 60), throttle(d, 100, 60)]
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, n) => {
+        const turn = <T>(all: readonly T[]): readonly T[] => (n % 2 === 0 ? all : [...all].reverse())
+        const uses = turn([use(fresh()), use(fresh())])
+        return settle(n % 3 === 0 ? first : second, uses, turn(rates), turn(charges), NOW)
+      }),
+    )
+    expect(answers.filter(answer => answer === null)).toHaveLength(40)
+    expect(await settle(first, [use(fresh())], [], [charge(a, 60, 100), charge(b, 60, 100)], NOW)).toBeNull()
+    expect(await settle(first, [use(fresh())], [], [charge(b, 1, 100)], NOW)).toMatchObject({ account: b })
+  })
+
   test('a probe answers what settling would, and does nothing', async () => {
     const [key, account, rate] = [fresh(), fresh(), throttle(fresh(), 1, 60)]
     const hold: Hold = { id: fresh(), until: NOW + 60, facts: null }
@@ -318,6 +342,15 @@ describe.each([...backends, ...(hasPostgres ? onPostgres : [])])('$name', ({ ope
       ),
     )
     expect(Math.max(...raised)).toBe(9)
+    for (let round = 10; round < 40; round += 10) {
+      const numbers = Array.from({ length: 10 }, (_, n) => round + ((n * 7) % 10))
+      await Promise.all(
+        numbers.map((version, n) =>
+          (n % 2 === 0 ? first : second).listVersions.raise('did:web:c.example', list, version),
+        ),
+      )
+      expect(await first.listVersions.raise('did:web:c.example', list, 0)).toBe(round + 9)
+    }
     expect(await first.listVersions.raise('did:web:a.example', list, 1)).toBe(9)
   })
 })

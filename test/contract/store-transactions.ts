@@ -163,6 +163,27 @@ export function transactionsContract(backend: Backend): void {
       expect([error, await kept('around'), await kept('within')]).toStrictEqual([undo, false, false])
     })
 
+    test('a statement that failed undoes the whole, even if its error is caught', async () => {
+      const bad = { ...credentialOf('bad'), id: null as unknown as string }
+      const caught: unknown[] = []
+      const error = await refusal(() =>
+        store.transaction(async () => {
+          await store.credentials.save(credentialOf('beside'))
+          await store.credentials.save(bad).catch((cause: unknown) => caught.push(cause))
+          await store.credentials.save(credentialOf('behind')).catch((cause: unknown) => caught.push(cause))
+        }),
+      )
+      expect(caught).toStrictEqual([error, error])
+      expect([await kept('beside'), await kept('behind')]).toStrictEqual([false, false])
+    })
+
+    test('a statement takes its parameters as $1, $2', async () => {
+      await store.installation.set('parameter', 'found')
+      const sql = 'SELECT name, value FROM installation WHERE name = $1 AND value = $2'
+      const rows = await store.dataSource.query<unknown>(sql, ['parameter', 'found'])
+      expect(rows).toStrictEqual([{ name: 'parameter', value: 'found' }])
+    })
+
     test('parallel work in one transaction stays in it', async () => {
       await refusal(() =>
         store.transaction(async () => {

@@ -59,12 +59,15 @@ export async function writeConfig(folder: string, block: JsonObject = {}, policy
   return path
 }
 
-/** @param policy - of its one resource server */
-export async function openTestHome(policy = POLICY): Promise<Home> {
+/**
+ * @param policy - of its one resource server
+ * @param environment - `PROCURA_*` variables
+ */
+export async function openTestHome(policy = POLICY, environment: Readonly<Record<string, string>> = {}): Promise<Home> {
   const folder = await mkdtemp(join(tmpdir(), 'procura-http-'))
   const config = await writeConfig(folder, {}, policy)
   const defects: unknown[] = []
-  const service = await openService({ config, environment: {}, onDefect: defect => defects.push(defect) })
+  const service = await openService({ config, environment, onDefect: defect => defects.push(defect) })
   const connect = { [ORIGIN]: service.address }
   const issuer = await openIssuer({ service: ORIGIN, storage: `sqlite://${join(folder, 'operator.db')}`, connect })
   const wallets: OpenWallet[] = []

@@ -140,6 +140,7 @@ export abstract class JoiningDataSource extends DataSource {
       return Promise.resolve()
     }
     Object.assign(joined, {
+      isReleased: false,
       connect: (): Promise<unknown> => runner.connect() as Promise<unknown>,
       query: async (sql: string, parameters?: unknown[], structured = false): Promise<unknown> => {
         requireRunning(transaction)

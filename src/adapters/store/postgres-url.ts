@@ -20,7 +20,7 @@ export interface PostgresPlace {
 }
 
 /**
- * Reads `postgres://user:password@host:port/database`, with `?host=/folder` for a socket in a folder.
+ * Reads `postgres://user:password@host:port/database`, with `?host=/folder` for the socket in a folder.
  *
  * Without `sslmode` there is no TLS on the machine itself, and `verify-full` elsewhere.
  *

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import pg from 'pg'
 import { QueryFailedError, type QueryRunner, type ReplicationMode } from 'typeorm'
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
 import { asOpeningError } from './failure.js'
@@ -22,6 +23,14 @@ const IDLE_TIMEOUT = 30_000
 const MADE_AT_ONCE = new Set(['23505', '42P06', '42P07', '42710'])
 const MIGRATION_TRIES = 20
 
+/** A client whose end by the server is never an uncaught event, whoever listens: statements and the pool tell of it. */
+class QuietClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config)
+    this.on('error', () => undefined)
+  }
+}
+
 /** One PostgreSQL database, with a bounded pool of connections. */
 export class PostgresDataSource extends JoiningDataSource {
   declare readonly driver: PostgresDriver
@@ -35,7 +44,7 @@ export class PostgresDataSource extends JoiningDataSource {
         applicationName: 'procura',
         poolSize: connections,
         connectTimeoutMS: CONNECT_TIMEOUT,
-        extra: { keepAlive: true, ...limits },
+        extra: { keepAlive: true, Client: QuietClient, ...limits },
         // no entity of ours or of Veramo's needs one, and it takes rights that a service should not have
         installExtensions: false,
         poolErrorHandler: () => undefined,
