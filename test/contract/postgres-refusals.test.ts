@@ -7,10 +7,13 @@ import { asStorageError } from '../../src/adapters/store/failure.js'
 import { parsePostgresUrl } from '../../src/adapters/store/postgres-url.js'
 import { openStore, type Store } from '../../src/adapters/store/store.js'
 import { cutConnections, hasPostgres, temporaryDatabases, withOption } from './postgres.js'
-import { alice, credentialOf, keyOf, later, refusal, together } from './store-fixtures.js'
+import type { Lease } from '../../src/ports.js'
+import { NOW, alice, credentialOf, keyOf, later, refusal, together } from './store-fixtures.js'
 
 const { freshDatabase, dropAll } = temporaryDatabases()
 afterAll(dropAll)
+
+const LEASE: Lease = { issuer: alice, count: 1, purpose: 'revocation', validUntil: NOW + 3600, now: NOW }
 
 const unavailable = (why: string) =>
   expect.objectContaining({
@@ -121,7 +124,7 @@ describe.runIf(hasPostgres)('PostgreSQL: refusals', () => {
           await keys.importKey(keyOf(`cut-${n}`))
           await later(20)
           await (cut ??= cutConnections(url))
-          await store.statusRows.lease(alice, 1)
+          await store.statusRows.lease(LEASE)
         }),
       ),
     )
@@ -144,7 +147,7 @@ describe.runIf(hasPostgres)('PostgreSQL: refusals', () => {
     const keys = new KeyStore(store.dataSource)
     for (const write of [
       () => store.credentials.save(credentialOf('refused')),
-      () => store.statusRows.lease(alice, 1),
+      () => store.statusRows.lease(LEASE),
       () => keys.importKey(keyOf('refused')),
     ]) {
       expect(await refusal(write)).toStrictEqual(unavailable('read-only transaction'))

@@ -3,14 +3,14 @@ import { openStore } from '../../src/adapters/store/store.js'
 import { storeContract } from './store-contract.js'
 import { hasPostgres, temporaryDatabases, withOption } from './postgres.js'
 
-const { freshDatabase, dropAll } = temporaryDatabases()
+const { migratedDatabase, dropAll } = temporaryDatabases()
 afterAll(dropAll)
 
 describe.runIf(hasPostgres)('PostgreSQL', () => {
-  const plain = { name: 'read committed', place: freshDatabase, open: openStore, leases: 300 }
+  const plain = { name: 'read committed', place: migratedDatabase, open: openStore, leases: 300 }
   storeContract(plain)
 
-  const place = async () => withOption(await freshDatabase(), 'default_transaction_isolation=serializable')
+  const place = async () => withOption(await migratedDatabase(), 'default_transaction_isolation=serializable')
   const strict = { ...plain, name: 'serializable', place, leases: 100 }
   storeContract(strict)
 })

@@ -30,7 +30,7 @@ let folder: string
 let files = 0
 beforeAll(async () => (folder = await mkdtemp(join(tmpdir(), 'procura-state-'))))
 afterAll(() => rm(folder, { recursive: true, force: true }))
-const { freshDatabase, dropAll } = temporaryDatabases()
+const { migratedDatabase, dropAll } = temporaryDatabases()
 afterAll(dropAll)
 
 /** Two handles on one database, as two processes would have them. */
@@ -62,10 +62,11 @@ const backends: readonly Backend[] = [
   },
 ]
 const onPostgres: readonly Backend[] = [
-  { name: 'PostgreSQL, two pools', open: async clock => twoOn(await freshDatabase(), clock) },
+  { name: 'PostgreSQL, two pools', open: async clock => twoOn(await migratedDatabase(), clock) },
   {
     name: 'PostgreSQL, two pools, serializable',
-    open: async clock => twoOn(withOption(await freshDatabase(), 'default_transaction_isolation=serializable'), clock),
+    open: async clock =>
+      twoOn(withOption(await migratedDatabase(), 'default_transaction_isolation=serializable'), clock),
   },
 ]
 

@@ -14,6 +14,7 @@ import type { Turns } from './turns.js'
 export class PostgresTurnRunner extends PostgresQueryRunner {
   readonly #turns: Turns
   readonly #server: string
+  readonly #patience: number
   readonly #statements = new Sequence()
   #turn: Promise<() => void> | undefined
   /** what ended the transaction before its end */
@@ -21,11 +22,15 @@ export class PostgresTurnRunner extends PostgresQueryRunner {
   /** why the connection is not given back */
   #broken: Error | undefined
 
-  /** @param server - names the database in errors */
-  constructor(driver: PostgresDriver, mode: ReplicationMode, turns: Turns, server: string) {
+  /**
+   * @param server - names the database in errors
+   * @param patience - milliseconds until a server that does not answer counts as gone
+   */
+  constructor(driver: PostgresDriver, mode: ReplicationMode, turns: Turns, server: string, patience: number) {
     super(driver, mode)
     this.#turns = turns
     this.#server = server
+    this.#patience = patience
   }
 
   /** A connection, once it is this runner's turn. @throws STORAGE_UNAVAILABLE */
@@ -95,12 +100,21 @@ export class PostgresTurnRunner extends PostgresQueryRunner {
     if (this.isReleased) throw new ProcuraError('STORAGE_UNAVAILABLE', { why: `${this.#server}: connection lost` })
     await this.connect()
     try {
-      return (await super.query(sql, parameters, structured)) as unknown
+      return await this.#answer(super.query(sql, parameters, structured))
     } catch (cause) {
       const error = asStorageError(cause, this.#server) as Error
       if (this.isTransactionActive) this.#undone = error
       if (isProcuraError(error) && !isConflict(error)) this.#broken = error
       throw error
     }
+  }
+
+  /** The driver's own limit would leave the connection in use. */
+  #answer(result: Promise<unknown>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const why = `${this.#server}: no answer within ${this.#patience / 1000} s`
+      const timer = setTimeout(() => reject(new ProcuraError('STORAGE_UNAVAILABLE', { why })), this.#patience)
+      void result.then(resolve, reject).finally(() => clearTimeout(timer))
+    })
   }
 }

@@ -16,6 +16,8 @@ const CONNECT_TIMEOUT = 3_000
 /** Milliseconds of one statement, waits for locks included: as the server counts, and as we do if it hangs. */
 const STATEMENT_TIMEOUT = 8_000
 const ANSWER_TIMEOUT = 10_000
+/** The same while tables are made: a large one takes its time. */
+const MIGRATION_TIMEOUT = 3_600_000
 /** Milliseconds for which a transaction may hold its locks without a statement: its process may be frozen. */
 const IDLE_TIMEOUT = 30_000
 
@@ -34,30 +36,61 @@ class QuietClient extends pg.Client {
 /** One PostgreSQL database, with a bounded pool of connections. */
 export class PostgresDataSource extends JoiningDataSource {
   declare readonly driver: PostgresDriver
+  #patience = ANSWER_TIMEOUT
 
-  /** @param limits - of the statements, for the driver; none while tables are made */
-  constructor({ url, name }: PostgresPlace, connections: number, limits: object) {
+  constructor({ url, name }: PostgresPlace) {
     super(
       {
         type: 'postgres',
         url,
         applicationName: 'procura',
-        poolSize: connections,
+        poolSize: CONNECTIONS,
         connectTimeoutMS: CONNECT_TIMEOUT,
-        extra: { keepAlive: true, Client: QuietClient, ...limits },
+        extra: {
+          keepAlive: true,
+          Client: QuietClient,
+          statement_timeout: STATEMENT_TIMEOUT,
+          idle_in_transaction_session_timeout: IDLE_TIMEOUT,
+        },
         // no entity of ours or of Veramo's needs one, and it takes rights that a service should not have
         installExtensions: false,
         poolErrorHandler: () => undefined,
         ...SCHEMA,
         logging: false,
       },
-      { place: name, connections },
+      { place: name, connections: CONNECTIONS },
     )
   }
 
+  /**
+   * Brings the tables up to date, all in one transaction, one process after the other: a row is their lock. At the very
+   * first start there is no row yet; then whoever comes second learns it from the table that both make, and looks again.
+   */
+  async migrate(): Promise<void> {
+    this.#patience = MIGRATION_TIMEOUT
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.atomically(() => this.#migrateOnce())
+        break
+      } catch (error) {
+        if (!wasMadeAtOnce(error) || tries === MIGRATION_TRIES) throw error
+        await pause(Math.random() * 100)
+      }
+    }
+    this.#patience = ANSWER_TIMEOUT
+  }
+
   protected override ownRunner(mode: ReplicationMode): QueryRunner {
-    const runner = new PostgresTurnRunner(this.driver, mode, this.turns, this.place)
+    const runner = new PostgresTurnRunner(this.driver, mode, this.turns, this.place, this.#patience)
     return Object.assign(runner, { manager: this.createEntityManager(runner) })
+  }
+
+  async #migrateOnce(): Promise<void> {
+    await this.query(`SET LOCAL statement_timeout = ${MIGRATION_TIMEOUT}`)
+    const runner = this.createQueryRunner()
+    const isLater = await runner.hasTable('installation').finally(() => runner.release())
+    if (isLater) await new Installation(this).lock('migrations')
+    await this.runMigrations({ transaction: 'all' })
   }
 }
 
@@ -70,43 +103,16 @@ export class PostgresDataSource extends JoiningDataSource {
 export async function openPostgres(url: string): Promise<PostgresDataSource> {
   const place = parsePostgresUrl(url)
   try {
-    await migrate(place)
-    return await new PostgresDataSource(place, CONNECTIONS, {
-      statement_timeout: STATEMENT_TIMEOUT,
-      query_timeout: ANSWER_TIMEOUT,
-      idle_in_transaction_session_timeout: IDLE_TIMEOUT,
-    }).initialize()
+    const dataSource = await new PostgresDataSource(place).initialize()
+    try {
+      await dataSource.migrate()
+    } catch (error) {
+      await dataSource.destroy()
+      throw error
+    }
+    return dataSource
   } catch (error) {
     throw asOpeningError(error, place.name)
-  }
-}
-
-/**
- * All in one transaction, by one process after the other: a row is their lock. At the very first start there is no row
- * yet; then whoever comes second learns it from the table that both make, and looks again.
- */
-async function migrate(place: PostgresPlace): Promise<void> {
-  const dataSource = await new PostgresDataSource(place, 1, {}).initialize()
-  const installation = new Installation(dataSource)
-  const once = (): Promise<unknown> =>
-    dataSource.atomically(async () => {
-      const runner = dataSource.createQueryRunner()
-      const isLater = await runner.hasTable('installation').finally(() => runner.release())
-      if (isLater) await installation.lock('migrations')
-      await dataSource.runMigrations({ transaction: 'all' })
-    })
-  try {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        await once()
-        return
-      } catch (error) {
-        if (!wasMadeAtOnce(error) || tries === MIGRATION_TRIES) throw error
-        await pause(Math.random() * 100)
-      }
-    }
-  } finally {
-    await dataSource.destroy()
   }
 }
 
