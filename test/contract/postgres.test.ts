@@ -11,6 +11,6 @@ describe.runIf(hasPostgres)('PostgreSQL', () => {
   storeContract(plain)
 
   const place = async () => withOption(await migratedDatabase(), 'default_transaction_isolation=serializable')
-  const strict = { ...plain, name: 'serializable', place, leases: 100 }
+  const strict = { ...plain, name: 'serializable', place, leases: 40 }
   storeContract(strict)
 })

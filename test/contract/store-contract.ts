@@ -1,3 +1,4 @@
+import { checkContract } from './check-port.js'
 import { holdingsContract } from './holdings-port.js'
 import { hostedContract } from './hosted-port.js'
 import { outboxContract } from './outbox-port.js'
@@ -17,5 +18,6 @@ export function storeContract(backend: Backend): void {
   holdingsContract(backend)
   outboxContract(backend)
   sealedKeysContract(backend)
+  checkContract(backend)
   transactionsContract(backend)
 }

@@ -12,6 +12,7 @@ import type {
   StatusRows,
   Subjects,
 } from '../../ports.js'
+import { checkDatabase } from './check.js'
 import { HookedTransactions } from './commits.js'
 import { CredentialRows } from './credentials.js'
 import { type Database, openDatabase } from './database.js'
@@ -44,6 +45,8 @@ export interface Store extends Database {
   readonly signingKeys: SigningKeys
   readonly holdings: Holdings
   readonly lifetimes: Lifetimes
+  /** What does not hold of the database, in words; empty if all is well. @throws STORAGE_UNAVAILABLE */
+  check(): Promise<readonly string[]>
 }
 
 /**
@@ -58,13 +61,15 @@ export async function openStore(url: string, listLength = LIST_LENGTH): Promise<
   const { dataSource } = database
   const commits = new HookedTransactions(database)
   try {
+    const statusRows = new StatusTables(dataSource, database, listLength)
+    const statusRepair = new StatusRepair(dataSource, database)
     return {
       ...database,
       credentials: new CredentialRows(dataSource),
       commits,
       transaction: work => commits.transaction(work),
-      statusRows: new StatusTables(dataSource, database, listLength),
-      statusRepair: new StatusRepair(dataSource, database),
+      statusRows,
+      statusRepair,
       leasedIndexes: new LeasedRows(dataSource),
       reservations: new ReservationRows(dataSource),
       outbox: new OutboxRows(dataSource, database),
@@ -75,6 +80,7 @@ export async function openStore(url: string, listLength = LIST_LENGTH): Promise<
       signingKeys: new SigningKeyRows(dataSource),
       holdings: new HoldingRows(dataSource, database),
       lifetimes: new LifetimeRows(dataSource),
+      check: () => checkDatabase(dataSource, statusRows, statusRepair),
     }
   } catch (error) {
     await database.close()

@@ -1,0 +1,93 @@
+import { DIDStore, KeyStore } from '@veramo/data-store'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { CredentialTable } from '../../src/adapters/store/entities.js'
+import { SealedKeyTable, KeyVersionTable } from '../../src/adapters/store/key-entities.js'
+import { HoldTable } from '../../src/adapters/store/state-entities.js'
+import { BitTable } from '../../src/adapters/store/status-entities.js'
+import type { Store } from '../../src/adapters/store/store.js'
+import { digestOf } from '../../src/encoding.js'
+import { NOW, alice, type Backend, credentialOf, identifierOf, keyOf, leaseOf } from './store-fixtures.js'
+
+/** What every store says of itself. */
+export function checkContract(backend: Backend): void {
+  describe(`${backend.name}: check`, () => {
+    let store: Store
+    beforeAll(async () => {
+      store = await backend.open(await backend.place(), 2048)
+      const { dataSource } = store
+      await dataSource.getRepository(KeyVersionTable).insert({ version: 1, fingerprint: 'f' })
+      await new KeyStore(dataSource).importKey(keyOf('whole'))
+      await new DIDStore(dataSource).importDID(identifierOf('whole'))
+      await store.sealedKeys.insert({ kid: 'whole', version: 1, sealed: 'x' })
+      await store.credentials.save(credentialOf('root'))
+      await store.credentials.save(credentialOf('child', { parent: digestOf('head.root') }))
+      const { list, indexes } = await store.statusRows.lease(leaseOf(alice, 40))
+      await store.statusRows.set(list, indexes.slice(0, 3), alice, NOW)
+    })
+    afterAll(() => store.close())
+
+    const digest = digestOf('head.other')
+    const rows: readonly [string, (store: Store) => Promise<unknown>, (told: string) => boolean][] = [
+      [
+        'a key without its private key, and without a DID',
+        ({ dataSource }) => new KeyStore(dataSource).importKey(keyOf('bare')),
+        told => told === 'key bare has no private key' || told === 'key bare belongs to no DID',
+      ],
+      [
+        'a private key without its key',
+        ({ dataSource }) => dataSource.getRepository(SealedKeyTable).insert({ kid: 'left', version: 1, sealed: 'x' }),
+        told => told === 'private key left belongs to no key',
+      ],
+      [
+        'a DID without a key',
+        ({ dataSource }) => new DIDStore(dataSource).importDID({ ...identifierOf('empty'), keys: [] }),
+        told => told.startsWith('did:example:empty '),
+      ],
+      [
+        'a credential whose parent is missing',
+        ({ credentials }) => credentials.save(credentialOf('orphan', { parent: digestOf('head.gone') })),
+        told => told === `credential ${digestOf('head.orphan')}: the one above is missing`,
+      ],
+      [
+        'a credential under the digest of another',
+        ({ dataSource }) =>
+          dataSource.getRepository(CredentialTable).update({ digest: digestOf('head.root') }, { digest }),
+        told => told.startsWith(`credential ${digest} is another`) || told.includes('the one above is missing'),
+      ],
+      [
+        'a reservation that cannot be read',
+        ({ dataSource }) => {
+          const hold = { id: 'torn', state: 'open', until: NOW, facts: '{}', charges: '[{"acc' } as const
+          return dataSource.getRepository(HoldTable).insert(hold)
+        },
+        told => told === 'reservation torn cannot be read',
+      ],
+      [
+        'a bit that was never handed out',
+        async ({ dataSource, statusRows }) => {
+          const [{ name = '' } = {}] = await dataSource.query<{ name: string }[]>('SELECT name FROM status_list')
+          const all = Array.from({ length: 2048 }, (_, n) => n)
+          const owners = await statusRows.ownersOf(name, all)
+          const index = owners.indexOf(null)
+          await dataSource.getRepository(BitTable).insert({ list: name, index, by: alice, at: NOW })
+        },
+        told => /^bit \d+ of list \w+ is nobody's$/.test(told),
+      ],
+    ]
+
+    test('finds nothing where all is well, and each thing that is broken', async () => {
+      expect(await store.check()).toEqual([])
+      const known = new Set<string>()
+      for (const [what, breakIt, isIt] of rows) {
+        await breakIt(store)
+        const told = (await store.check()).filter(one => !known.has(one))
+        expect(told.length, what).toBeGreaterThan(0)
+        expect(
+          told.filter(one => !isIt(one)),
+          what,
+        ).toEqual([])
+        for (const one of told) known.add(one)
+      }
+    })
+  })
+}
