@@ -79,6 +79,7 @@ const wallet = createWallet(new Map([[root.did, { keys: new Map([[root.kid, root
       vault.set(alias, made)
       return Promise.resolve(made)
     },
+    createWebDid: () => Promise.reject(new Error('nobody has a did:web here')),
     find: name => Promise.resolve(vault.get(name) ?? [...vault.values()].find(one => one.did === name) ?? null),
     list: () => Promise.resolve([...vault.values()]),
     destroy: () => Promise.resolve(false),

@@ -647,6 +647,8 @@ export interface Vault {
    * @throws KEY_EXISTS, SCHEMA, STORAGE_UNAVAILABLE
    */
   create(alias: string): Promise<KeyHolder>
+  /** Takes a did:web into use with a fresh Ed25519 key; publishing its document is the caller's part. @throws as `create` */
+  createWebDid(did: Did, alias: string): Promise<KeyHolder>
   /** The holder by DID or alias, or `null`. */
   find(name: string): Promise<KeyHolder | null>
   /** All holders, by alias. */

@@ -1,9 +1,9 @@
 import { ProcuraError } from '../errors.js'
 import type { JsonObject } from '../json.js'
 import type { HostedDids, HostedKey } from '../ports.js'
-import { didOf, type Did } from './did.js'
+import { didOf, isDid, type Did } from './did.js'
 import { MAX_METHODS, toDidDocument } from './document.js'
-import { didWebAt, didWebUrl } from './web.js'
+import { didWebAt, didWebUrl, isWebDid } from './web.js'
 
 /** Documents of long-lived agents under paths of a service: `did:web:host:agents:planner`. */
 export interface Hosting {
@@ -61,15 +61,8 @@ export function createHosting(service: Did, hosted: HostedDids): Hosting {
     if (!isBelow(did) || RESERVED.has(first)) {
       throw new ProcuraError('SCHEMA', { at: 'did', why: `is not a name below ${service} that may be hosted` })
     }
-    if (didWebAt(urlOf(did)) !== did) throw new ProcuraError('SCHEMA', { at: 'did', why: 'is not a canonical did:web' })
-  }
-}
-
-function urlOf(did: Did): string {
-  try {
-    return didWebUrl(did)
-  } catch {
-    return ''
+    if (!isDid(did) || !isWebDid(did))
+      throw new ProcuraError('SCHEMA', { at: 'did', why: 'is not a canonical did:web' })
   }
 }
 

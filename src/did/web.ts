@@ -60,6 +60,11 @@ export function didWebAt(url: string): Did<'web'> | null {
   return isDid(did) && urlOrNull(did) === url ? did : null
 }
 
+/** True for a did:web that names exactly one place. */
+export function isWebDid(did: Did): did is Did<'web'> {
+  return urlOrNull(did) !== null
+}
+
 function urlOrNull(did: Did): string | null {
   try {
     return didWebUrl(did)

@@ -52,7 +52,7 @@ export interface WalletAgent extends Agent {
 
 /** An open wallet. Ephemeral agents whose time is over are ended when it opens, and about every 10 s while it is open. */
 export interface OpenWallet<A extends VaultAgent = VeramoAgent> {
-  /** A new agent with a did:key of its own; its key never leaves the wallet. @throws KEY_EXISTS, SCHEMA */
+  /** A new agent with a key of its own; it never leaves the wallet. @throws KEY_EXISTS, SCHEMA */
   createAgent(options: NewAgent): Promise<WalletAgent>
   /** The agent by name or DID. @throws NOT_FOUND, SCHEMA */
   agent(name: string): Promise<WalletAgent>

@@ -153,6 +153,11 @@ export interface Agent {
 export interface NewAgent {
   /** 1 to 128 characters, none of them invisible; unique in the wallet */
   readonly name: string
+  /**
+   * a did:web for a long-lived agent, whose document somebody publishes with `holder.kid` and `holder.publicKey`; a
+   * did:key of its own unless given
+   */
+  readonly did?: Did
   /** it ends with its task: after `ttl`, or when `end` is called */
   readonly ephemeral?: boolean
   /** how long an ephemeral agent lives, at most 7 days: seconds, or `30m` */
@@ -161,7 +166,7 @@ export interface NewAgent {
 
 /** Holds keys and credentials of agents. */
 export interface Wallet {
-  /** A new agent with a did:key of its own. @throws KEY_EXISTS, SCHEMA */
+  /** A new agent with a key of its own. @throws KEY_EXISTS, SCHEMA */
   createAgent(options: NewAgent): Promise<Agent>
   /** The agent by name or DID. @throws NOT_FOUND, SCHEMA */
   agent(name: string): Promise<Agent>
@@ -184,11 +189,11 @@ export function createWallet(roots: TrustedRoots, ports: WalletPorts): Wallet {
     createAgent(createLife(key, endsAt, ports), roots, uses, ports)
 
   /** A key and its end, or neither. */
-  async function createMortal(name: string, endsAt: UnixSeconds): Promise<KeyHolder> {
+  async function createMortal(create: () => Promise<KeyHolder>, endsAt: UnixSeconds): Promise<KeyHolder> {
     const made: Did[] = []
     try {
       return await ports.transaction(async () => {
-        const key = await vault.create(name)
+        const key = await create()
         made.push(key.did)
         await lifetimes.set(key.did, endsAt)
         return key
@@ -210,15 +215,16 @@ export function createWallet(roots: TrustedRoots, ports: WalletPorts): Wallet {
   }
 
   return {
-    async createAgent({ name, ephemeral = false, ttl }) {
+    async createAgent({ name, did, ephemeral = false, ttl }) {
       if (!isAlias(name)) throw new ProcuraError('SCHEMA', { at: 'name', why: NO_NAME })
       const seconds = ephemeral ? toSeconds(ttl) : null
       if (ephemeral === (seconds === null) || (!ephemeral && ttl !== undefined) || (seconds ?? 0) > MAX_LIFE) {
         throw new ProcuraError('SCHEMA', { at: 'ttl', why: 'is due for an ephemeral agent only, and at most 7 days' })
       }
-      if (seconds === null) return agentOf(await vault.create(name), null)
+      const create = (): Promise<KeyHolder> => (did === undefined ? vault.create(name) : vault.createWebDid(did, name))
+      if (seconds === null) return agentOf(await create(), null)
       const endsAt = clock.now() + seconds
-      return agentOf(await createMortal(name, endsAt), endsAt)
+      return agentOf(await createMortal(create, endsAt), endsAt)
     },
 
     async agent(name) {

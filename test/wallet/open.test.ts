@@ -4,11 +4,16 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Did } from '../../src/did/did.js'
 import { fromDidKey } from '../../src/did/key.js'
-import { openWallet, type WalletOptions } from '../../src/entry/wallet.js'
+import { singleProcessState } from '../../src/adapters/state/memory.js'
+import { systemClock, systemIds } from '../../src/adapters/system.js'
+import { openNetwork } from '../../src/entry/parts.js'
+import { openWallet, type WalletAgent, type WalletOptions } from '../../src/entry/wallet.js'
+import { parsePolicy } from '../../src/policy/policy.js'
 import type { ApprovalRequest } from '../../src/presentation/approval.js'
 import { openApproval, readApproval, toApprovalRequest } from '../../src/presentation/approval.js'
 import { openStore } from '../../src/adapters/store/store.js'
-import { openTestHome, type Home } from '../http/home.js'
+import { createVerifier } from '../../src/verifier/verifier.js'
+import { openTestHome, POLICY, type Home } from '../http/home.js'
 import { stockAgent, type Agent as Stock } from '../upstream/stock.js'
 import { coded } from '../veramo/world.js'
 
@@ -140,6 +145,63 @@ describe('a wallet of its own', () => {
     for (let n = 0; n < 20; n += 1) await planner.present({ ...CALL, resource: `${SELF}/docs/1` })
     await first.close()
     expect((await (await open({ storage })).inventory()).map(({ timesUsed }) => timesUsed)).toEqual([20])
+  })
+})
+
+describe('a long-lived agent with a did:web', () => {
+  test('is hosted under a path of the service, narrows and presents, and verifiers prove its name', async () => {
+    const wallet = await open({ storage: 'sqlite::memory:' })
+    const did: Did = `${home.service.did}:agents:planner`
+    const planner = await wallet.createAgent({ name: 'planner', did })
+    const booker = await wallet.createAgent({ name: 'booker' })
+    expect(planner.did).toBe(did)
+    const { kid, publicKey: key } = planner.holder
+    await home.issuer.register({ kind: 'person', did, key: key.x, name: 'planner' })
+    const authority = { audience: [SELF], grants: GRANTS, more: 1 }
+    await planner.receive((await home.issuer.grant({ to: did, ttl: 3600, authority })).credential)
+    await planner.delegate({ to: booker.did, ttl: 300, grants: GRANTS })
+    const network = openNetwork(home.connect)
+    onTestFinished(() => network.close())
+    const state = singleProcessState({ now: () => systemClock.now() - 60 }, systemIds)
+    const verifier = createVerifier(parsePolicy(POLICY), {
+      ...{ clock: systemClock, ids: systemIds, ...network, ...state },
+      audit: { record: () => Promise.resolve() },
+    })
+    const ask = async (agent: WalletAgent) => {
+      const request = { ...CALL, resource: `${SELF}/docs/1` }
+      const { allow, code, path, unproved } = await verifier.decide(await agent.present(request), request)
+      return { allow, code, path, unproved }
+    }
+    expect(await ask(planner)).toMatchObject({ allow: false, code: 'DID_RESOLUTION' })
+
+    await home.service.hosting.publish(did, [{ kid, key, relationships: ['authentication', 'assertionMethod'] }])
+    expect(await ask(planner)).toMatchObject({ allow: true, path: [did], unproved: [] })
+    expect(await ask(booker)).toMatchObject({ allow: true, path: [did, booker.did], unproved: [] })
+
+    // a key that speaks does not hand on
+    await home.service.hosting.publish(did, [{ kid, key, relationships: ['authentication'] }])
+    network.keys.evict(did)
+    expect(await ask(planner)).toMatchObject({ allow: true })
+    expect(await ask(booker)).toMatchObject({ allow: false, code: 'KEY_BINDING' })
+
+    await home.service.hosting.withdraw(did)
+    network.keys.evict(did)
+    expect(await ask(planner)).toMatchObject({ allow: false, code: 'DID_RESOLUTION' })
+  })
+
+  test.each([
+    'did:key:z6Mk',
+    'did:web:host:a%2Fb',
+    'did:web:HOST',
+    'did:web:host:..',
+    'did:web:host:\n',
+    'web',
+    null,
+    5,
+  ])('%o is none', async did => {
+    const wallet = await open({ storage: 'sqlite::memory:' })
+    await expect(wallet.createAgent({ name: 'x', did: did as never })).rejects.toThrow(coded('SCHEMA'))
+    expect(await wallet.veramo.didManagerFind()).toEqual([])
   })
 })
 

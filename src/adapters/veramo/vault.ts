@@ -1,6 +1,7 @@
 import type { IDIDManager, IIdentifier, IKeyManager, TAgent } from '@veramo/core-types'
 import { didKeyUrl, toDidKey } from '../../did/key.js'
 import { isAlias, isDid, isDidUrl, methodOf, type Did, type DidUrl } from '../../did/did.js'
+import { isWebDid } from '../../did/web.js'
 import { parsePublicKey, type PublicKey } from '../../ed25519.js'
 import { fromBase64url } from '../../encoding.js'
 import { isProcuraError, ProcuraError } from '../../errors.js'
@@ -89,8 +90,7 @@ export function veramoVault(agent: VaultAgent, transaction: Transactions['transa
         return agent.didManagerCreate({ provider: 'did:key', alias, options: { keyType: 'Ed25519' } })
       }),
     async createWebDid(did, alias) {
-      if (!isDid(did) || methodOf(did) !== 'web')
-        throw new ProcuraError('SCHEMA', { at: 'did', why: 'is not a did:web' })
+      if (!isDid(did) || !isWebDid(did)) throw new ProcuraError('SCHEMA', { at: 'did', why: 'is not a did:web' })
       const name = did.slice(WEB.length)
       return exclusively(alias, async () => {
         await requireFree(alias)
