@@ -7,6 +7,8 @@ import { didWebAt, didWebUrl, isWebDid } from './web.js'
 
 /** Documents of long-lived agents under paths of a service: `did:web:host:agents:planner`. */
 export interface Hosting {
+  /** the service's own; names below it can be hosted */
+  readonly did: Did
   /**
    * Publishes the document of a DID below the service's own. Replaces the keys that stood there.
    *
@@ -40,6 +42,7 @@ export function createHosting(service: Did, hosted: HostedDids): Hosting {
   }
 
   return {
+    did: service,
     document,
 
     async publish(did, keys) {

@@ -135,7 +135,7 @@ async function start(
       return { name, secretHash, verifier: createVerifier(policy, { ...shared, statusLists, audit }) }
     }),
   )
-  const registrar = createRegistrar(issuing, { ...shared, ...store, issuance: issuer })
+  const registrar = createRegistrar(issuing, { ...shared, ...store, issuance: issuer, hosting })
   const operator = await openOperator(config, store)
   const admins = new Set([operator, ...config.admins])
   const { origin } = config

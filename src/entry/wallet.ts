@@ -1,5 +1,6 @@
 import { agentFetch, type AgentFetch } from '../adapters/client/agent-fetch.js'
-import { noLeases, postAs, serviceLeases } from '../adapters/client/service.js'
+import { noLeases, postAs, serviceLeases, type ServiceOptions } from '../adapters/client/service.js'
+import { registerSubAgent, rotateTo, type SubAgent } from '../adapters/client/subjects.js'
 import { systemClock, systemIds } from '../adapters/system.js'
 import type { VeramoAgent } from '../adapters/veramo/agent.js'
 import type { VaultAgent } from '../adapters/veramo/vault.js'
@@ -13,6 +14,7 @@ import { openNetwork } from './parts.js'
 import { openHomeOf } from './wallet-home.js'
 
 export type { AgentFetch, AgentRequest } from '../adapters/client/agent-fetch.js'
+export type { SubAgent } from '../adapters/client/subjects.js'
 export type { ApprovalRequest } from '../presentation/approval.js'
 export type { InventoryEntry, InventoryFlag } from '../wallet/inventory.js'
 export type { Agent, Delegation, Held, HeldQuery, NewAgent } from '../wallet/wallet.js'
@@ -48,6 +50,20 @@ export interface WalletAgent extends Agent {
   readonly fetch: AgentFetch
   /** Revokes a delegation this agent gave, and with it everything below. @throws NOT_FOUND, CALLER_FORBIDDEN, SERVICE_UNAVAILABLE */
   revoke(digest: string): Promise<JsonObject>
+  /**
+   * Registers another agent of this wallet as its sub-agent at the service. @returns the subject, and its identity credential
+   *
+   * @throws SUBJECT_UNKNOWN, SUBJECT_STATE, SUBJECT_LIMIT, SUBJECT_EXISTS, SERVICE_UNAVAILABLE
+   */
+  register(subAgent: Pick<Agent, 'holder'>, said: SubAgent): Promise<JsonObject>
+  /**
+   * Hands its registration over to another agent of this wallet, with everything it holds of the service, issued anew.
+   * Its own credentials of the service are revoked.
+   *
+   * @returns a fresh identity credential, `null` for who is no agent; capabilities are received by `next`
+   * @throws SUBJECT_UNKNOWN, SUBJECT_STATE, SUBJECT_EXISTS, SERVICE_UNAVAILABLE
+   */
+  rotateTo(next: Pick<Agent, 'holder' | 'receive'>): Promise<string | null>
 }
 
 /** An open wallet. Ephemeral agents whose time is over are ended when it opens, and about every 10 s while it is open. */
@@ -96,12 +112,20 @@ export async function openWallet<A extends VaultAgent = VeramoAgent>(
     transaction: work => store.transaction(work),
     leases: calls === null ? noLeases : serviceLeases(calls, store.leasedIndexes),
   })
+  const atService = (): ServiceOptions => {
+    if (calls !== null) return calls
+    throw new ProcuraError('CONFIG_INVALID', { at: 'openWallet', why: 'no service was named' })
+  }
   const equip = (agent: Agent): WalletAgent => ({
     ...agent,
     fetch: agentFetch(agent, network.reach),
-    async revoke(digest) {
-      if (calls === null) throw new ProcuraError('CONFIG_INVALID', { at: 'openWallet', why: 'no service to revoke at' })
-      return postAs(agent.holder, '/v1/revocations', { chain: await agent.chainOf(digest) }, calls)
+    revoke: async digest =>
+      postAs(agent.holder, '/v1/revocations', { chain: await agent.chainOf(digest) }, atService()),
+    register: async (subAgent, said) => registerSubAgent(agent.holder, subAgent.holder, said, atService()),
+    async rotateTo(next) {
+      const { credentials, identity } = await rotateTo(agent.holder, next.holder, atService())
+      for (const token of credentials) await next.receive(token)
+      return identity
     },
   })
   // what cannot be swept now is swept later; past its end an agent signs nothing either way

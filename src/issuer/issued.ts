@@ -79,16 +79,14 @@ export function createForSubjects(
     { token, validUntil }: StoredCredential,
     to: Did,
     key: PublicKey,
-  ): Promise<StoredCredential> {
+  ): Promise<readonly StoredCredential[]> {
     const ttl = validUntil - clock.now()
     const sealed = readJws(token, 'vc+jwt', MAX_CREDENTIAL, 'issued credential')
     const { type } = openJws(sealed, publicKey)
-    if (Array.isArray(type) && type.includes(IDENTITY)) {
-      return identify({ to, key, agent: openIdentity(token).claims.agent, ttl })
-    }
+    if (Array.isArray(type) && type.includes(IDENTITY)) return []
     const { authority } = leafOf(await open([token])).claims
     const draft: unknown = toAuthorityJson(authority)
-    return grant({ to, key, authority: draft as AuthorityDraft, ttl })
+    return [await grant({ to, key, authority: draft as AuthorityDraft, ttl })]
   }
 
   return {
@@ -98,7 +96,7 @@ export function createForSubjects(
       ports.transaction(async () => {
         const anew: StoredCredential[] = []
         const old = await liveOf(from)
-        for (const one of old) anew.push(await issueAgain(one, to, key))
+        for (const one of old) anew.push(...(await issueAgain(one, to, key)))
         await changes.apply(batchesOf(old), 'revoke', by)
         return anew
       }),

@@ -165,7 +165,8 @@ export interface Issuer extends Pick<Publisher, 'list' | 'tend'> {
   /** Roots and identity credentials of this issuer that a subject holds, the latest end first. */
   liveOf(subject: Did): Promise<readonly StoredCredential[]>
   /**
-   * Issues what a subject holds of this issuer anew, to another DID or key, for the rest of its life, and revokes the old.
+   * Issues the roots of this issuer that a subject holds anew, to another DID or key, for the rest of their lives, and
+   * revokes the old ones; identity credentials are revoked only.
    *
    * @param by - who asked for it
    */

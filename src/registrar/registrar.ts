@@ -2,6 +2,7 @@ import type { AuthorityDraft } from '../authority/authority.js'
 import type { AgentProfile } from '../credential/identity.js'
 import type { Did } from '../did/did.js'
 import type { PublicKey } from '../ed25519.js'
+import type { Hosting } from '../did/hosting.js'
 import { ProcuraError } from '../errors.js'
 import { checkGrant, classOf, type IssuingPolicy } from '../policy/issuing.js'
 import type {
@@ -38,7 +39,8 @@ export interface Issuance {
     readonly ttl: number
   }): Promise<StoredCredential>
   /**
-   * Issues what `from` holds of this issuer anew, to another DID or key, for the rest of its life, and revokes the old.
+   * Issues the roots that `from` holds of this issuer anew, to another DID or key, for the rest of their lives, and revokes
+   * all it holds: of identity credentials there is only ever a fresh one.
    *
    * @param by - who asked for it
    */
@@ -57,6 +59,8 @@ export interface RegistrarPorts extends Transactions {
   readonly ids: Ids
   readonly subjects: Subjects
   readonly issuance: Issuance
+  /** documents of subjects whose did:web lies below the service's own */
+  readonly hosting: Hosting
 }
 
 /** A subject, and its identity credential if it is an agent. */
@@ -105,9 +109,8 @@ export interface Registrar {
   requireActive(did: Did): Promise<Subject>
 }
 
-/** A subject under its new key, and what it holds from now on. */
-export interface Rotated {
-  readonly subject: Subject
+/** A subject under its new key, and the roots it holds from now on. */
+export interface Rotated extends Registered {
   readonly credentials: readonly StoredCredential[]
 }
 
@@ -124,7 +127,7 @@ const IDENTITY_TTL = 86_400
 
 /** A registrar over its register, under an issuing policy. */
 export function createRegistrar(policy: IssuingPolicy, ports: RegistrarPorts): Registrar {
-  const { clock, subjects, issuance } = ports
+  const { clock, subjects, issuance, hosting } = ports
   const standing = createStanding(subjects, clock)
   const { hold, requireActive, dealWith } = standing
 
@@ -136,6 +139,15 @@ export function createRegistrar(policy: IssuingPolicy, ports: RegistrarPorts): R
     return { ...subject, state: to }
   }
 
+  /** A name below the service's own is resolved here: its document lists the registered key. @throws SCHEMA */
+  async function host(subject: Subject): Promise<void> {
+    const { did, key } = subject
+    if (!did.startsWith(`${hosting.did}:`)) return
+    const named = `${did}#${Buffer.from(key, 'base64url').toString('hex')}` as const
+    const listed = { kid: named, key: keyOf(subject), relationships: ['authentication', 'assertionMethod'] } as const
+    await hosting.publish(did, [listed])
+  }
+
   /** Ends a subject and all it owns, the deepest first. */
   async function end(subject: Subject, by: Did): Promise<Subject> {
     for (let after: string | null = null; ;) {
@@ -145,6 +157,7 @@ export function createRegistrar(policy: IssuingPolicy, ports: RegistrarPorts): R
       if (after === null) break
     }
     const ended = await move(subject, ['active', 'suspended'], 'retired')
+    await hosting.withdraw(subject.did)
     await issuance.kill(subject.did, by)
     return ended
   }
@@ -161,6 +174,7 @@ export function createRegistrar(policy: IssuingPolicy, ports: RegistrarPorts): R
     register: (registration, by) =>
       ports.transaction(async () => {
         const subject = await register(registration, by, policy, standing, ports)
+        await host(subject)
         return { subject, identity: subject.agent === null ? null : await identityOf(subject) }
       }),
 
@@ -194,9 +208,12 @@ export function createRegistrar(policy: IssuingPolicy, ports: RegistrarPorts): R
         if (subject.state === 'retired') throw new ProcuraError('SUBJECT_STATE', { did, state: subject.state })
         if (!(await subjects.rekey(subject.id, to, key.x))) throw new ProcuraError('SUBJECT_EXISTS', { did: to })
         const rotated = { ...subject, did: to, key: key.x }
+        if (to !== did) await hosting.withdraw(did)
+        await host(rotated)
         const credentials = await issuance.reissue(did, to, key, by.did)
+        const identity = rotated.agent === null ? null : await identityOf(rotated)
         if (subject.state === 'suspended') await issuance.suspendSubject(to, by.did)
-        return { subject: rotated, credentials }
+        return { subject: rotated, identity, credentials }
       }),
 
     identify: (did, by) =>

@@ -78,7 +78,7 @@ test('what a name hides is shown as what it is', async () => {
     '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
   )
   expect(code).toBe(65)
-  // eslint-disable-next-line no-control-regex
+
   expect(stderr).not.toMatch(/\u001b/)
 })
 

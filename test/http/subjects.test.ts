@@ -106,7 +106,7 @@ describe('POST /v1/subjects', () => {
       { agent: null as unknown as Json },
       { admin: true },
     ]) {
-      const { status, body } = await call(operator, 'POST', '/v1/subjects', registration(agent, change as JsonObject))
+      const { status, body } = await call(operator, 'POST', '/v1/subjects', registration(agent, change))
       expect([status, body['status']], JSON.stringify(change).slice(0, 60)).toEqual([400, 400])
     }
     const { body } = await call(operator, 'GET', `/v1/subjects/${agent.did}`)
@@ -180,7 +180,7 @@ describe('the life of a subject', () => {
     expect([unproved.status, unproved.body['code']]).toEqual([401, 'CALLER_UNKNOWN'])
     const { status, body: rotated } = await call(before.holder, 'POST', path, body)
     expect([status, subject(rotated)['did']]).toEqual([200, after.did])
-    expect(rotated['credentials']).toHaveLength(1)
+    expect(rotated).toMatchObject({ identity: { credential: expect.any(String) as string }, credentials: [] })
     expect((await call(before.holder, 'GET', `/v1/subjects/${after.did}`)).status).toBe(403)
     expect((await call(after.holder, 'GET', `/v1/subjects/${after.did}`)).status).toBe(200)
   })
@@ -198,15 +198,45 @@ describe('GET /v1/subjects', () => {
     const seen: string[] = []
     for (let after = ''; ;) {
       const { body } = await call(operator, 'GET', `/v1/subjects?kind=person&limit=2${after}`)
-      seen.push(...(body['subjects'] as JsonObject[]).map(one => String(one['id'])))
+      seen.push(...(body['subjects'] as { id: string }[]).map(one => one.id))
       if (body['next'] === null) break
-      after = `&after=${String(body['next'])}`
+      after = `&after=${body['next'] as string}`
     }
     expect(new Set(seen).size).toBe(3)
     expect((await call(null, 'GET', '/v1/subjects')).status).toBe(401)
     expect((await call((await newAgent()).holder, 'GET', '/v1/subjects')).status).toBe(403)
     for (const query of ['limit=0', 'limit=201', 'after=x', 'kind=robot', 'all=1'])
       expect((await call(operator, 'GET', `/v1/subjects?${query}`)).status, query).toBe(400)
+  })
+})
+
+describe('an agent of a wallet', () => {
+  test('registers its sub-agent, and hands itself over to a new key with all it holds', async () => {
+    const wallet = await home.wallet()
+    const [planner, helper, next] = [
+      await wallet.createAgent({ name: 'planner' }),
+      await wallet.createAgent({ name: 'helper' }),
+      await wallet.createAgent({ name: 'planner, next' }),
+    ]
+    await call(operator, 'POST', '/v1/subjects', registration(planner))
+    const authority = {
+      audience: ['https://api.acme.example'],
+      grants: [{ resource: 'https://api.acme.example/**', actions: ['read'] }],
+    }
+    await planner.receive((await home.issuer.grant({ to: planner.did, ttl: 600, authority })).credential)
+
+    const below = await planner.register(helper, { name: 'helper', autonomy: 'L1', risk: 'low', ttl: 600 })
+    expect(subject(below)['did']).toBe(helper.did)
+    await expect(helper.register(next, { name: 'next', autonomy: 'L2', risk: 'low', ttl: 600 })).rejects.toMatchObject({
+      code: 'SUBJECT_LIMIT',
+    })
+
+    expect((await planner.rotateTo(next))?.split('.')).toHaveLength(3)
+    expect(await next.held()).toHaveLength(1)
+    expect((await call(next.holder, 'GET', `/v1/subjects/${helper.did}`)).status).toBe(200)
+    await expect(planner.register(helper, { name: 'x', autonomy: 'L1', risk: 'low', ttl: 60 })).rejects.toMatchObject({
+      code: 'SUBJECT_UNKNOWN',
+    })
   })
 })
 

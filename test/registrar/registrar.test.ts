@@ -134,9 +134,10 @@ describe('suspending', () => {
     await register()
     await grant()
     await scene.registrar.suspend(planner.did, admin)
-    const { subject, credentials } = await scene.registrar.rotate(planner.did, booker.did, booker.publicKey, admin)
+    const rotated = await scene.registrar.rotate(planner.did, booker.did, booker.publicKey, admin)
+    const { subject, credentials } = rotated
     expect(subject.state).toBe('suspended')
-    for (const one of credentials) expect(await isSuspended(one)).toBe(true)
+    for (const one of [...credentials, rotated.identity!]) expect(await isSuspended(one)).toBe(true)
     await scene.registrar.retire(booker.did, admin)
     await expect(scene.registrar.resume(booker.did, admin)).rejects.toMatchObject(refused('SUBJECT_STATE'))
     for (const one of credentials) expect(await isRevoked(one)).toBe(true)
@@ -208,7 +209,7 @@ describe('rotating a key', () => {
     const rotated = await scene.registrar.rotate(planner.did, booker.did, booker.publicKey, as(planner))
     expect(rotated.subject).toMatchObject({ id: subject.id, did: booker.did, key: booker.publicKey.x })
     expect(await scene.store.subjects.find(planner.did)).toBeNull()
-    expect(rotated.credentials).toHaveLength(2)
+    expect(rotated.credentials).toHaveLength(1)
     const [anew] = rotated.credentials.filter(
       ({ token }) => 'authority' in (claimsOf(token)['credentialSubject'] as object),
     )
@@ -220,7 +221,7 @@ describe('rotating a key', () => {
       credentialSubject: { authority: before },
     })
     for (const one of [given, identity!]) expect(await isRevoked(one)).toBe(true)
-    for (const one of rotated.credentials) expect(await isRevoked(one)).toBe(false)
+    for (const one of [...rotated.credentials, rotated.identity!]) expect(await isRevoked(one)).toBe(false)
   })
 
   test('a did:web keeps its name; what was issued under the old key ends', async () => {
@@ -255,6 +256,39 @@ describe('rotating a key', () => {
     await expect(scene.registrar.rotate(planner.did, mallory.did, mallory.publicKey, as(alice))).rejects.toMatchObject(
       refused('CALLER_FORBIDDEN'),
     )
+  })
+})
+
+describe('a did:web below the service', () => {
+  const did = 'did:web:travel.example:agents:planner' as const
+  const listed = async (): Promise<string[]> => {
+    const document = (await scene.hosting.document(did)) as {
+      verificationMethod: { publicKeyJwk: { x: string } }[]
+    } | null
+    return document?.verificationMethod.map(({ publicKeyJwk }) => publicKeyJwk.x) ?? []
+  }
+
+  test('is hosted with the key that is registered, until it is retired', async () => {
+    await scene.registrar.register({ ...registrationOf(planner), did }, admin)
+    expect(await listed()).toEqual([planner.publicKey.x])
+    await scene.registrar.suspend(did, admin)
+    await scene.registrar.resume(did, admin)
+    await scene.registrar.rotate(did, did, booker.publicKey, admin)
+    expect(await listed()).toEqual([booker.publicKey.x])
+    await scene.registrar.rotate(did, alice.did, alice.publicKey, admin)
+    expect(await listed()).toEqual([])
+  })
+
+  test('ends with its registration; others and reserved places are not hosted', async () => {
+    await scene.registrar.register({ ...registrationOf(planner), did }, admin)
+    await scene.registrar.retire(did, admin)
+    expect(await listed()).toEqual([])
+    const elsewhere = { ...registrationOf(booker), did: 'did:web:acme.example:agents:booker' as const }
+    await scene.registrar.register(elsewhere, admin)
+    expect(await scene.hosting.document(elsewhere.did)).toBeNull()
+    const reserved = { ...registrationOf(alice), did: 'did:web:travel.example:v1:status' as const }
+    await expect(scene.registrar.register(reserved, admin)).rejects.toMatchObject(refused('SCHEMA'))
+    expect(await scene.store.subjects.find(reserved.did)).toBeNull()
   })
 })
 

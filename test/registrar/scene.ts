@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { openStore, type Store } from '../../src/adapters/store/store.js'
 import { systemIds } from '../../src/adapters/system.js'
 import type { Did } from '../../src/did/did.js'
+import { createHosting, type Hosting } from '../../src/did/hosting.js'
 import { createIssuer, type Issuer } from '../../src/issuer/issuer.js'
-import type { Json, JsonObject } from '../../src/json.js'
+import type { JsonObject } from '../../src/json.js'
 import { parseIssuingPolicy, type IssuingPolicy } from '../../src/policy/issuing.js'
 import { createRegistrar, type Caller, type Registrar } from '../../src/registrar/registrar.js'
 import { NOW, owner, party, type Party } from '../mint.js'
@@ -19,12 +20,13 @@ export const POLICY_JSON = JSON.parse(
 
 /** The policy of the package, with actions of known risk. */
 export const issuingPolicy = (change: JsonObject = {}): IssuingPolicy =>
-  parseIssuingPolicy({ ...POLICY_JSON, risk: { pay: 'critical', deploy: 'high', book: 'medium' }, ...change } as Json)
+  parseIssuingPolicy({ ...POLICY_JSON, risk: { pay: 'critical', deploy: 'high', book: 'medium' }, ...change })
 
 export interface Scene {
   readonly store: Store
   readonly issuer: Issuer
   readonly registrar: Registrar
+  readonly hosting: Hosting
   /** seconds since 1970, as everybody here sees it */
   now: number
 }
@@ -45,8 +47,9 @@ export async function openScene(policy = issuingPolicy(), storage = 'sqlite::mem
     nextSecond: () => Promise.resolve(void (scene.now += 1)),
   }
   const issuer = createIssuer({ signer: owner, publicKey: owner.publicKey, statusBase: BASE }, ports)
-  const registrar = createRegistrar(policy, { ...ports, issuance: issuer })
-  const scene: Scene = { store, issuer, registrar, now: NOW }
+  const hosting = createHosting(owner.did, store.hostedDids)
+  const registrar = createRegistrar(policy, { ...ports, issuance: issuer, hosting })
+  const scene: Scene = { store, issuer, registrar, hosting, now: NOW }
   return scene
 }
 

@@ -2,7 +2,7 @@ import { isDid, type Did } from '../../did/did.js'
 import { printable, ProcuraError } from '../../errors.js'
 import { isObject, member, type Json, type JsonObject } from '../../json.js'
 import type { SubjectKind } from '../../ports.js'
-import { toSeconds } from '../../time.js'
+import { toDate, toSeconds } from '../../time.js'
 import type { Terminal } from './terminal.js'
 
 /** What every command of the register is told. */
@@ -77,8 +77,11 @@ export async function listSubjects(
     for (const one of Array.isArray(found) ? (found as readonly Json[]) : []) if (isObject(one)) rows.push(one)
     after = member(page, 'next')
   }
-  if (output === 'json') return terminal.print(JSON.stringify(rows))
-  const cells = [COLUMNS, ...rows.map(row => COLUMNS.map(column => printable(String(member(row, column) ?? ''))))]
+  if (output === 'json') {
+    terminal.print(JSON.stringify(rows))
+    return
+  }
+  const cells = [COLUMNS, ...rows.map(row => COLUMNS.map(column => printable(textOf(member(row, column)))))]
   const widths = COLUMNS.map((_, column) => Math.max(...cells.map(row => row[column]?.length ?? 0)))
   for (const row of cells)
     terminal.print(
@@ -113,13 +116,13 @@ function show(subject: Json, terminal: Terminal): void {
   if (!isObject(subject)) return
   for (const [name, value] of Object.entries(subject)) {
     if (value === null) continue
-    const text = isObject(value) ? JSON.stringify(value) : name.endsWith('At') ? dateOf(value) : String(value)
+    const text = name.endsWith('At') && typeof value === 'number' ? toDate(value) : textOf(value)
     terminal.print(`${name.padEnd(13)} ${printable(text)}`)
   }
 }
 
-function dateOf(seconds: Json): string {
-  return typeof seconds === 'number' ? new Date(seconds * 1000).toISOString() : String(seconds)
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : JSON.stringify(value ?? '')
 }
 
 function parseDid(text: string): Did {

@@ -4,7 +4,7 @@ import { fromDidKey } from '../../did/key.js'
 import { parsePublicKey, type PublicKey } from '../../ed25519.js'
 import { ProcuraError } from '../../errors.js'
 import type { StoredCredential, Subject } from '../../ports.js'
-import type { Caller, Registrar } from '../../registrar/registrar.js'
+import type { Caller, Registered, Registrar } from '../../registrar/registrar.js'
 import { didParam, emptyBody, parseBody, rotationBody, subjectBody, subjectQuery } from './bodies.js'
 
 /** What the routes of the register answer with. */
@@ -36,8 +36,7 @@ export function subjectRoutes(app: FastifyInstance, { registrar, caller, possess
     else if (!by.isAdmin)
       throw new ProcuraError('SCHEMA', { at: 'body.possession', why: 'is needed from all but admins' })
     const optional = { ...(agent === undefined ? {} : { agent }), ...(ttl === undefined ? {} : { ttl }) }
-    const { subject, identity } = await registrar.register({ kind, did, key, name, ...optional }, by)
-    return reply.code(201).send({ subject: toJson(subject), identity: identity === null ? null : toIssued(identity) })
+    return reply.code(201).send(toAnswer(await registrar.register({ kind, did, key, name, ...optional }, by)))
   })
 
   app.get('/v1/subjects', async request => {
@@ -70,8 +69,8 @@ export function subjectRoutes(app: FastifyInstance, { registrar, caller, possess
     const { did, key: stated, possession } = parseBody(rotationBody, request.body)
     const key = keyOf(did, stated)
     await possess(request, possession, { did, key })
-    const { subject, credentials } = await registrar.rotate(named(request), did, key, by)
-    return { subject: toJson(subject), credentials: credentials.map(toIssued) }
+    const { credentials, ...rotated } = await registrar.rotate(named(request), did, key, by)
+    return { ...toAnswer(rotated), credentials: credentials.map(toIssued) }
   })
 }
 
@@ -86,6 +85,10 @@ function keyOf(did: Did, stated: string | undefined): PublicKey {
   if (key !== null && key.x !== own.x)
     throw new ProcuraError('SCHEMA', { at: 'body.key', why: `is not the key of ${did}` })
   return own
+}
+
+function toAnswer({ subject, identity }: Registered): object {
+  return { subject: toJson(subject), identity: identity === null ? null : toIssued(identity) }
 }
 
 function toJson({ agent, ...subject }: Subject): object {
