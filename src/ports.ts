@@ -633,7 +633,9 @@ export interface SigningKeys {
 export interface IssuingKeys {
   readonly did: Did
   /** Who signs now. Asked for each signature: another process may have changed it. */
-  signer(): Promise<KeyHolder>
+  signer(): Promise<Omit<KeyHolder, 'alias'>>
+  /** The keys of its document, the one that signs first. */
+  listed(): Promise<readonly { readonly kid: DidUrl; readonly key: PublicKey }[]>
   /** The key that `kid` names, of all that ever signed; `null` for others. `isListed`: the document still lists it. */
   find(kid: DidUrl): Promise<{ readonly key: PublicKey; readonly isListed: boolean } | null>
 }

@@ -20,6 +20,7 @@ import { parsePublicKey, type PublicKey } from '../src/ed25519.js'
 import { digestOf, s256, type Digest } from '../src/encoding.js'
 import type { JsonObject } from '../src/json.js'
 import { signJws, type Signer } from '../src/jws/compact.js'
+import type { IssuingKeys } from '../src/ports.js'
 import { parsePolicy, type Policy } from '../src/policy/policy.js'
 import { envelope } from '../src/presentation/presentation.js'
 import { bodyDigest, paramsDigest, type ReceivedRequest } from '../src/presentation/request.js'
@@ -49,6 +50,14 @@ export function party(name: string, did?: Did): Party {
   const kid: DidUrl = did === undefined ? didKeyUrl(own) : `${did}#k1`
   return { did: own, kid, publicKey, sign: data => Promise.resolve(sign(null, data, privateKey)) }
 }
+
+/** The keys of an issuer that has one. */
+export const issuingAs = (signer: Party): IssuingKeys => ({
+  did: signer.did,
+  signer: () => Promise.resolve(signer),
+  listed: () => Promise.resolve([{ kid: signer.kid, key: signer.publicKey }]),
+  find: kid => Promise.resolve(kid === signer.kid ? { key: signer.publicKey, isListed: true } : null),
+})
 
 export const owner = party('owner', 'did:web:travel.example')
 export const status = party('status', 'did:web:status.acme.example')

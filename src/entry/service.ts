@@ -6,6 +6,7 @@ import { storeState } from '../adapters/store/state.js'
 import type { Store } from '../adapters/store/store.js'
 import { nextSecond, systemClock, systemIds } from '../adapters/system.js'
 import { readAgentFile, type AgentFile } from '../adapters/veramo/agent-file.js'
+import { issuingKeys } from '../adapters/veramo/replace-key.js'
 import { isDid, type Did } from '../did/did.js'
 import { toDidDocument } from '../did/document.js'
 import { createHosting, type Hosting } from '../did/hosting.js'
@@ -85,10 +86,10 @@ async function start(
   opened: (() => Promise<unknown>)[],
 ): Promise<Omit<Service, 'config' | 'close'>> {
   const did = didWebOf(config.origin)
-  let document: JsonObject | null = null
+  let document: (() => Promise<JsonObject>) | null = null
   let hosting: Hosting | null = null
   const network = openNetwork(config.connect, async asked => {
-    if (asked === did) return document
+    if (asked === did) return document?.() ?? null
     if (!asked.startsWith(`${did}:`)) return null
     const hosted = await hosting?.document(asked)
     if (hosted !== undefined && hosted !== null) return hosted
@@ -112,8 +113,9 @@ async function start(
   marker.requireReached({ sequence: await store.statusRepair.sequence(), auditSize: await audit.size() })
 
   hosting = createHosting(did, store.hostedDids)
-  const signer = (await vault.signer(did)) ?? (await vault.createWebDid(did, 'issuer'))
-  document = toDidDocument(did, [{ kid: signer.kid, key: signer.publicKey }])
+  if ((await vault.signer(did)) === null) await vault.createWebDid(did, 'issuer')
+  const keys = issuingKeys(did, { vault, signingKeys: store.signingKeys })
+  document = async () => toDidDocument(did, await keys.listed())
   const shared = {
     clock: systemClock,
     ids: systemIds,
@@ -121,10 +123,7 @@ async function start(
     ...storeState(store, systemClock, systemIds),
   }
   const statusBase = `${config.origin}/v1/status/`
-  const issuer = createIssuer(
-    { signer, publicKey: signer.publicKey, statusBase },
-    { ...shared, ...store, audit, marker, nextSecond },
-  )
+  const issuer = createIssuer({ keys, statusBase }, { ...shared, ...store, audit, marker, nextSecond })
   opened.push(keepPublished(issuer, onDefect))
   const statusLists = withOwnLists(issuer, statusBase, network.statusLists)
   const issuing = parseIssuingPolicy(await readJsonFile(config.policy), config.policy)
@@ -149,7 +148,7 @@ async function start(
     document,
     hosting,
     resourceServers,
-    events: { outbox: store.outbox, signer, clock: systemClock, readers: config.events },
+    events: { outbox: store.outbox, keys, clock: systemClock, readers: config.events },
     admins,
     onDefect,
   })

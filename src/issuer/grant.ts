@@ -9,7 +9,7 @@ import type { OpenOwn } from './own.js'
 
 /** Issues root capabilities. Indexes come first: one that is not used is burned, and signing holds no transaction up. */
 export function createGrants(
-  { signer, publicKey, statusBase }: IssuerIdentity,
+  { keys, statusBase }: IssuerIdentity,
   { clock, ids, credentials }: IssuerPorts,
   open: OpenOwn,
   leases: Pick<Leases, 'placesFor'>,
@@ -17,11 +17,11 @@ export function createGrants(
   return async ({ to, key, authority, ttl, listed, suspendable }) => {
     const now = clock.now()
     const { json } = await leases.placesFor(now, now + ttl, { listed, suspendable })
-    const filledIn = { v: 1, hop: 0, statusIssuers: [{ iss: signer.did, base: statusBase }] }
+    const filledIn = { v: 1, hop: 0, statusIssuers: [{ iss: keys.did, base: statusBase }] }
     const claims = toCredentialJson({
       id: `urn:uuid:${ids.uuid()}`,
       type: CAPABILITY,
-      issuer: signer.did,
+      issuer: keys.did,
       subject: to,
       key,
       issuedAt: now,
@@ -30,8 +30,9 @@ export function createGrants(
       claims: { authority: { more: 0, ...authority, ...filledIn } as unknown as JsonObject },
       ...(json === null ? {} : { status: json }),
     })
-    const token = await signJws(claims, 'vc+jwt', signer)
-    const [stored] = toStored(await open([token]), [token], publicKey)
+    const token = await signJws(claims, 'vc+jwt', await keys.signer())
+    const { chain, rootKey } = await open([token])
+    const [stored] = toStored(chain, [token], rootKey)
     await credentials.save(stored)
     return stored
   }

@@ -11,7 +11,7 @@ import { readStatus } from '../status/entry.js'
 import { batchesOf, type Changes } from './change.js'
 import type { Issuer, IssuerIdentity, IssuerPorts } from './issuer.js'
 import type { Leases } from './lease.js'
-import type { OpenOwn } from './own.js'
+import { ownKey, type OpenOwn } from './own.js'
 
 /** Says who an agent is, and for how long. */
 export interface IdentityRequest {
@@ -33,7 +33,7 @@ export interface Issuing extends Pick<Issuer, 'grant'> {
 
 /** Issues identity credentials, and everything anew when a key is replaced. */
 export function createForSubjects(
-  { signer, publicKey, statusBase }: IssuerIdentity,
+  { keys, statusBase }: IssuerIdentity,
   ports: IssuerPorts,
   open: OpenOwn,
   { grant, leases, changes }: Issuing,
@@ -41,9 +41,9 @@ export function createForSubjects(
   const { clock, ids, credentials } = ports
 
   /** Verified as it will be: what no verifier would take is not issued. */
-  function openIdentity(token: string): Credential<Identity> {
+  function openIdentity(token: string, key: PublicKey): Credential<Identity> {
     const sealed = readJws(token, 'vc+jwt', MAX_CREDENTIAL, 'identity credential')
-    return readCredential(openJws(sealed, publicKey), sealed, IDENTITY, identityShape)
+    return readCredential(openJws(sealed, key), sealed, IDENTITY, identityShape)
   }
 
   const identify: Issuer['identify'] = async ({ to, key, agent, ttl }) => {
@@ -52,7 +52,7 @@ export function createForSubjects(
     const claims = toCredentialJson({
       id: `urn:uuid:${ids.uuid()}`,
       type: IDENTITY,
-      issuer: signer.did,
+      issuer: keys.did,
       subject: to,
       key,
       issuedAt: now,
@@ -61,18 +61,19 @@ export function createForSubjects(
       claims: { agent: agent as unknown as JsonObject },
       ...(json === null ? {} : { status: json }),
     })
+    const signer = await keys.signer()
     const token = await signJws(claims, 'vc+jwt', signer)
-    const { digest, id, issuer, subject, issuedAt, validUntil, status } = openIdentity(token)
-    readStatus(status, ttl, [{ iss: signer.did, base: statusBase }])
+    const { digest, id, issuer, subject, issuedAt, validUntil, status } = openIdentity(token, signer.publicKey)
+    readStatus(status, ttl, [{ iss: keys.did, base: statusBase }])
     const names = { digest, id, issuer, subject, issuedAt, validUntil, parent: null }
-    const stored = { ...names, token, key: publicKey.x, status: place, suspension }
+    const stored = { ...names, token, key: signer.publicKey.x, status: place, suspension }
     await credentials.save(stored)
     return stored
   }
 
   const liveOf: Issuer['liveOf'] = async subject => {
     const held = await credentials.heldBy(subject, clock.now())
-    return held.filter(({ issuer, parent }) => issuer === signer.did && parent === null)
+    return held.filter(({ issuer, parent }) => issuer === keys.did && parent === null)
   }
 
   async function issueAgain(
@@ -82,9 +83,10 @@ export function createForSubjects(
   ): Promise<readonly StoredCredential[]> {
     const ttl = validUntil - clock.now()
     const sealed = readJws(token, 'vc+jwt', MAX_CREDENTIAL, 'issued credential')
-    const { type } = openJws(sealed, publicKey)
+    const { key: signedWith } = await ownKey(keys, sealed.kid)
+    const { type } = openJws(sealed, signedWith)
     if (Array.isArray(type) && type.includes(IDENTITY)) return []
-    const { authority } = leafOf(await open([token])).claims
+    const { authority } = leafOf((await open([token])).chain).claims
     const draft: unknown = toAuthorityJson(authority)
     return [await grant({ to, key, authority: draft as AuthorityDraft, ttl })]
   }

@@ -1,13 +1,13 @@
 import type { AuthorityDraft } from '../authority/authority.js'
 import type { Did } from '../did/did.js'
 import type { PublicKey } from '../ed25519.js'
-import type { Signer } from '../jws/compact.js'
 import type {
   Audit,
   Clock,
   Commits,
   Credentials,
   Ids,
+  IssuingKeys,
   Keys,
   Marker,
   Outbox,
@@ -30,8 +30,7 @@ import { createStops } from './stop.js'
 
 /** Who grants, and below which URL its status lists stand. */
 export interface IssuerIdentity {
-  readonly signer: Signer
-  readonly publicKey: PublicKey
+  readonly keys: IssuingKeys
   /** https URL that ends in `/` */
   readonly statusBase: string
 }
@@ -182,7 +181,7 @@ export function createIssuer(identity: IssuerIdentity, ports: IssuerPorts): Issu
   const leases = createLeases(identity, ports, open, places)
   const grant = createGrants(identity, ports, open, leases)
   return {
-    did: identity.signer.did,
+    did: identity.keys.did,
     grant,
     ...createForSubjects(identity, ports, open, { grant, leases, changes }),
     lease: (...asked) => leases.lease(...asked),

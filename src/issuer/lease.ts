@@ -39,7 +39,7 @@ export interface Leases extends Pick<Issuer, 'lease' | 'leaseUnder'> {
 
 /** Hands out status indexes of an issuer's lists. */
 export function createLeases(
-  { signer, publicKey, statusBase }: IssuerIdentity,
+  { keys: own, statusBase }: IssuerIdentity,
   { clock, commits, keys, marker, statusRows }: IssuerPorts,
   open: OpenOwn,
   places: Places,
@@ -57,7 +57,7 @@ export function createLeases(
   }
 
   async function refill(shard: string, purpose: StatusPurpose, validUntil: UnixSeconds): Promise<StatusPlace> {
-    const { indexes } = await take(signer.did, AHEAD, purpose, validUntil)
+    const { indexes } = await take(own.did, AHEAD, purpose, validUntil)
     const [one, ...rest] = indexes
     if (one === undefined) throw new ProcuraError('LIST_FULL', { why: 'no index was leased' })
     // a transaction that is undone gives its block back: then nothing of it is kept for later
@@ -101,7 +101,8 @@ export function createLeases(
     },
 
     async leaseUnder(chain, by, count) {
-      const opened = await open(chain)
+      const { chain: opened, rootKey, isListed } = await open(chain)
+      if (!isListed) throw new ProcuraError('ROOT_UNTRUSTED', { root: own.did })
       requireInTime(opened, clock.now())
       const leaf = leafOf(opened)
       if (leaf.subject !== by)
@@ -109,7 +110,7 @@ export function createLeases(
       if (!(await isSubjectProved(leaf, keys))) {
         throw new ProcuraError('KEY_BINDING', { did: by, purpose: 'assertionMethod' })
       }
-      await places.requireUnset(toStored(opened, chain, publicKey))
+      await places.requireUnset(toStored(opened, chain, rootKey))
       return take(by, count, 'revocation', Math.min(...opened.map(({ validUntil }) => validUntil)))
     },
   }

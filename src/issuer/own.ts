@@ -1,7 +1,10 @@
 import { MAX_CREDENTIAL } from '../credential/credential.js'
 import { openOwnChain, type Chain } from '../delegation/chain.js'
+import type { DidUrl } from '../did/did.js'
+import type { PublicKey } from '../ed25519.js'
 import { ProcuraError } from '../errors.js'
 import { readJws } from '../jws/compact.js'
+import type { IssuingKeys } from '../ports.js'
 import type { IssuerIdentity, IssuerPorts } from './issuer.js'
 
 /**
@@ -9,16 +12,31 @@ import type { IssuerIdentity, IssuerPorts } from './issuer.js'
  *
  * @throws CHAIN_EMPTY, ROOT_UNTRUSTED and the codes of steps 1–3 and 7–10
  */
-export type OpenOwn = (tokens: readonly string[]) => Promise<Chain>
+export type OpenOwn = (tokens: readonly string[]) => Promise<OwnChain>
+
+/** A chain that one of our keys roots. */
+export interface OwnChain {
+  readonly chain: Chain
+  readonly rootKey: PublicKey
+  /** false: the key was dropped, so verifiers refuse the chain, and whoever stole it may have signed it */
+  readonly isListed: boolean
+}
+
+/** The key of ours that signed under a name, a former one too. @throws ROOT_UNTRUSTED */
+export async function ownKey(keys: IssuingKeys, kid: DidUrl): Promise<{ key: PublicKey; isListed: boolean }> {
+  const found = await keys.find(kid)
+  if (found === null) throw new ProcuraError('ROOT_UNTRUSTED', { root: kid })
+  return found
+}
 
 /** Opens what was granted under this identity. */
-export function openerOf({ signer, publicKey }: IssuerIdentity, { keys }: IssuerPorts): OpenOwn {
+export function openerOf({ keys: own }: IssuerIdentity, { keys }: IssuerPorts): OpenOwn {
   return async tokens => {
     const sealed = tokens.map((token, index) => readJws(token, 'vc+jwt', MAX_CREDENTIAL, `link ${index}`))
     const [root] = sealed
     if (root === undefined) throw new ProcuraError('CHAIN_EMPTY', {})
-    if (root.kid !== signer.kid) throw new ProcuraError('ROOT_UNTRUSTED', { root: root.kid })
-    return openOwnChain(sealed, publicKey, keys)
+    const { key: rootKey, isListed } = await ownKey(own, root.kid)
+    return { chain: await openOwnChain(sealed, rootKey, keys), rootKey, isListed }
   }
 }
 

@@ -1,4 +1,6 @@
+import { fromBase64url } from '../encoding.js'
 import { ProcuraError } from '../errors.js'
+import { isObject, parseJson } from '../json.js'
 import { signJws } from '../jws/compact.js'
 import type { StoredList } from '../ports.js'
 import { bitsOf } from '../status/bitstring.js'
@@ -31,7 +33,7 @@ export interface Publisher {
 }
 
 /** Publishes the lists of an issuer; of one list one version at a time, at most one in a second. */
-export function createPublisher({ signer, statusBase }: IssuerIdentity, ports: IssuerPorts): Publisher {
+export function createPublisher({ keys, statusBase }: IssuerIdentity, ports: IssuerPorts): Publisher {
   const { clock, statusRows, marker, nextSecond } = ports
 
   const current = oneAtATime(async name => {
@@ -40,7 +42,7 @@ export function createPublisher({ signer, statusBase }: IssuerIdentity, ports: I
       if (stored === null) throw new ProcuraError('NOT_FOUND', { what: `status list ${name}` })
       const { token, version, signedAt, signedChanges } = stored
       const now = clock.now()
-      if (token !== null && (signedAt === now || !isOutdated(stored, now))) {
+      if (token !== null && (signedAt === now || (!isOutdated(stored, now) && (await isSignedNow(token))))) {
         return { token, version, changes: signedChanges }
       }
       const next = await sign(stored)
@@ -48,13 +50,19 @@ export function createPublisher({ signer, statusBase }: IssuerIdentity, ports: I
     }
   })
 
+  /** A key that was dropped in an emergency vouches for no list that is served. */
+  async function isSignedNow(token: string): Promise<boolean> {
+    const header = parseJson(fromBase64url(token.slice(0, token.indexOf('.'))) ?? new Uint8Array(), 'status list').value
+    return isObject(header) && header['kid'] === (await keys.signer()).kid
+  }
+
   /** From rows read after the list itself: they show at least what it counts. `null` if another was faster. */
   async function sign({ name, purpose, length, version: before, changes }: StoredList) {
     const set = await statusRows.setIn(name)
     const now = clock.now()
     const version = before + 1
-    const claims = toListJson(`${statusBase}${name}`, signer.did, bitsOf(length, set), version, now, purpose)
-    const token = await signJws(claims, 'vc+jwt', signer)
+    const claims = toListJson(`${statusBase}${name}`, keys.did, bitsOf(length, set), version, now, purpose)
+    const token = await signJws(claims, 'vc+jwt', await keys.signer())
     const known = marker.reached
     const sequence = await statusRows.publish(name, token, version, now, changes)
     if (sequence === null) return null

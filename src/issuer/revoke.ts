@@ -19,22 +19,22 @@ interface Found {
 
 /** Takes authority back, credential by credential. */
 export function createRevocations(
-  { signer, publicKey }: IssuerIdentity,
+  { keys: own }: IssuerIdentity,
   { clock, keys, credentials, reservations }: IssuerPorts,
   open: OpenOwn,
   changes: Changes,
 ): Pick<Issuer, 'change' | 'changeAll' | 'blastOf' | 'revoke'> {
   async function find(target: Target): Promise<Found> {
     if (typeof target !== 'string') {
-      const opened = await open(target)
-      const chain = toStored(opened, target, publicKey)
+      const { chain: opened, rootKey } = await open(target)
+      const chain = toStored(opened, target, rootKey)
       const leaf = chain.find(({ digest }) => digest === leafOf(opened).digest) ?? chain[0]
       return { chain, leaf, isNew: true }
     }
-    const leaf = (await credentials.find(target)) ?? (await credentials.findRoot(signer.did, target))
+    const leaf = (await credentials.find(target)) ?? (await credentials.findRoot(own.did, target))
     if (leaf === null) throw new ProcuraError('NOT_FOUND', { what: `credential ${target}` })
     const chain = await storedChain(credentials, leaf)
-    if (chain[0].issuer !== signer.did) throw new ProcuraError('ROOT_UNTRUSTED', { root: chain[0].issuer })
+    if (chain[0].issuer !== own.did) throw new ProcuraError('ROOT_UNTRUSTED', { root: chain[0].issuer })
     return { chain, leaf, isNew: false }
   }
 

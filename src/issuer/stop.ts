@@ -10,7 +10,7 @@ const EVER = Number.MAX_SAFE_INTEGER
 
 /** Takes everything back that concerns one agent or one issuer. */
 export function createStops(
-  { signer, statusBase }: IssuerIdentity,
+  { keys: self, statusBase }: IssuerIdentity,
   { clock, credentials, keys, statusRows }: IssuerPorts,
   changes: Changes,
 ): Pick<Issuer, 'concerning' | 'kill' | 'suspendSubject' | 'resumeSubject' | 'revokeIssuedBefore'> {
@@ -28,7 +28,7 @@ export function createStops(
 
   const ofSubject = (how: StatusChange) => async (did: Did, by: Did) => {
     const held = await credentials.heldBy(did, clock.now())
-    const own = held.filter(({ issuer, parent, suspension }) => issuer === signer.did && parent === null && suspension !== null) // prettier-ignore
+    const own = held.filter(({ issuer, parent, suspension }) => issuer === self.did && parent === null && suspension !== null) // prettier-ignore
     return doneOf(await changes.apply(batchesOf(own), how, by))
   }
 
@@ -57,7 +57,7 @@ export function createStops(
           issuedAt < before || status === null ? [] : [`${status.url}#${status.index}`],
         ),
       )
-      const leased = issuer === signer.did ? [] : await statusRows.leasedTo(issuer, 'revocation', before)
+      const leased = issuer === self.did ? [] : await statusRows.leasedTo(issuer, 'revocation', before)
       let unseen = 0
       for (const { list, indexes } of leased) {
         const due = indexes.filter(index => !later.has(`${statusBase}${list}#${index}`))

@@ -11,6 +11,7 @@ import type { Policy } from '../policy/policy.js'
 import type { Keys, ListVersions, RevocationEvent, Revocations, Snapshot, StatusLists } from '../ports.js'
 import { readStatus, type StatusEntry } from '../status/entry.js'
 import {
+  MAX_LIST_AGE,
   openList,
   readList,
   requireFreshList,
@@ -175,18 +176,26 @@ async function requireUnrevoked(
   maxAge: number,
   policy: Policy,
   tell: () => UnixSeconds,
-  { keys, statusLists, listVersions }: LivePorts,
+  ports: LivePorts,
 ): Promise<number> {
-  const { snapshot, age } = await statusLists.read(entry.url, maxAge)
-  const sealed = readList(snapshot.token, entry)
-  const list = openOnce(snapshot, sealed, await listKey(sealed, entry.url, policy, keys), entry.url)
+  const copy = await openAt(entry, maxAge, policy, ports)
+  // what is old by its own date may have been signed anew since it was fetched
+  const isOld = copy.age > 0 && tell() - copy.list.validFrom > MAX_LIST_AGE
+  const { list, signer, age } = isOld ? await openAt(entry, 0, policy, ports) : copy
   const now = tell()
   requireValidList(list, now, SKEW)
   requireFreshList(list, age, maxAge, now)
   requirePurpose(list, entry)
-  await requireRisen(sealed.signer, list, listVersions)
+  await requireRisen(signer, list, ports.listVersions)
   requireUnset(list, entry)
   return age
+}
+
+async function openAt(entry: StatusEntry, maxAge: number, policy: Policy, { keys, statusLists }: LivePorts) {
+  const { snapshot, age } = await statusLists.read(entry.url, maxAge)
+  const sealed = readList(snapshot.token, entry)
+  const list = openOnce(snapshot, sealed, await listKey(sealed, entry.url, policy, keys), entry.url)
+  return { list, signer: sealed.signer, age }
 }
 
 /** The list states a version, and none higher was ever seen. */

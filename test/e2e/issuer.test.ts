@@ -7,7 +7,7 @@ import { systemIds } from '../../src/adapters/system.js'
 import { createIssuer, type IssuerPorts } from '../../src/issuer/issuer.js'
 import type { StatusPlace } from '../../src/ports.js'
 import { bitAt, decodeList } from '../../src/status/bitstring.js'
-import { alice, booker, mint, NOW, owner, planner, SELF, type Minted } from '../mint.js'
+import { alice, booker, issuingAs, mint, NOW, owner, planner, SELF, type Minted } from '../mint.js'
 
 const BASE = 'https://travel.example/v1/status/'
 const AUTHORITY = { more: 3, audience: [SELF], grants: [{ resource: `${SELF}/**`, actions: ['book'] }] } as const
@@ -45,7 +45,7 @@ function issuerWith(broken: Partial<IssuerPorts> = {}, signer = owner) {
     ...broken,
   }
   return createIssuer(
-    { signer, publicKey: owner.publicKey, statusBase: BASE },
+    { keys: issuingAs({ ...signer, publicKey: owner.publicKey }), statusBase: BASE },
     { transaction: work => store.transaction(work), ...ports },
   )
 }

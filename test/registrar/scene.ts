@@ -8,7 +8,7 @@ import { createIssuer, type Issuer } from '../../src/issuer/issuer.js'
 import type { JsonObject } from '../../src/json.js'
 import { parseIssuingPolicy, type IssuingPolicy } from '../../src/policy/issuing.js'
 import { createRegistrar, type Caller, type Registrar } from '../../src/registrar/registrar.js'
-import { NOW, owner, party, type Party } from '../mint.js'
+import { issuingAs, NOW, owner, party, type Party } from '../mint.js'
 
 export const BASE = 'https://travel.example/v1/status/'
 export const admin: Caller = { did: party('admin').did, isAdmin: true }
@@ -46,7 +46,7 @@ export async function openScene(policy = issuingPolicy(), storage = 'sqlite::mem
     audit: { record: () => Promise.resolve() },
     nextSecond: () => Promise.resolve(void (scene.now += 1)),
   }
-  const issuer = createIssuer({ signer: owner, publicKey: owner.publicKey, statusBase: BASE }, ports)
+  const issuer = createIssuer({ keys: issuingAs(owner), statusBase: BASE }, ports)
   const hosting = createHosting(owner.did, store.hostedDids)
   const registrar = createRegistrar(policy, { ...ports, issuance: issuer, hosting })
   const scene: Scene = { store, issuer, registrar, hosting, now: NOW }

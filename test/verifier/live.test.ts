@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { toAuthorityJson } from '../../src/authority/authority.js'
 import { ProcuraError } from '../../src/errors.js'
-import { requireLive, type Watch } from '../../src/verifier/live.js'
+import { toDate } from '../../src/time.js'
+import { requireLive, type LivePorts, type Watch } from '../../src/verifier/live.js'
 import {
   alice,
   booker,
@@ -120,6 +121,26 @@ describe('what is refused names the link', () => {
     const { told, watch } = await walk(await chainOf(), ports)
     expect([told.slice(0, due.length), watch.link]).toEqual([due, link])
     expect(watch.live).toHaveLength(link)
+  })
+
+  test('a copy that is old by its own date is asked for anew; one fresh from its host is too old', async () => {
+    const old = await listToken([], 1, { id: SECOND, validFrom: toDate(NOW - 301), iat: NOW - 301 })
+    const { ports, asked } = await lists()
+    const anew = await listToken([], 1, { id: SECOND })
+    const serving = (fresh: string): LivePorts => ({
+      ...ports,
+      statusLists: {
+        async read(url, maxAge) {
+          if (url !== SECOND) return ports.statusLists.read(url, maxAge)
+          asked.push({ url, maxAge })
+          return Promise.resolve({ snapshot: { token: maxAge === 0 ? fresh : old }, age: maxAge === 0 ? 0 : 200 })
+        },
+      },
+    })
+    expect((await walk(await chainOf(), serving(anew))).watch.live).toHaveLength(3)
+    expect(asked.filter(({ url }) => url === SECOND).map(({ maxAge }) => maxAge)).toEqual([300, 0])
+    const { told } = await walk(await chainOf(), serving(old))
+    expect(told).toMatch(/^STATUS_STALE/)
   })
 
   async function unversioned(): Promise<string> {

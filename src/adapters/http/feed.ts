@@ -4,13 +4,13 @@ import { once } from 'node:events'
 import { HEARTBEAT, toEventJson, toHeartbeatJson } from '../../event/event.js'
 import { ProcuraError } from '../../errors.js'
 import { signJws, type Signer } from '../../jws/compact.js'
-import type { Clock, Outbox } from '../../ports.js'
+import type { Clock, IssuingKeys, Outbox } from '../../ports.js'
 
 /** What a feed is served from. */
 export interface FeedParts {
   readonly outbox: Outbox
   /** the issuer's */
-  readonly signer: Signer
+  readonly keys: Pick<IssuingKeys, 'did' | 'signer'>
   readonly clock: Clock
   /** milliseconds between two heartbeats; {@link HEARTBEAT} */
   readonly heartbeat?: number
@@ -67,14 +67,14 @@ interface Beat {
 
 /** Serves the outbox of this service; tokens are signed when they are asked for. */
 export function serveFeed(parts: FeedParts): ServedFeed {
-  const { outbox, signer, clock, heartbeat = HEARTBEAT * 1000, patience = 10_000, maxReaders = 1000 } = parts
+  const { outbox, keys, clock, heartbeat = HEARTBEAT * 1000, patience = 10_000, maxReaders = 1000 } = parts
   const signed = new LRUCache<string, string>({ max: KEPT })
   const readers = new Map<ServerResponse, () => void>()
   let timer: NodeJS.Timeout | null = null
   let looking = false
   let last = 0
 
-  async function tokenOf(what: string, claims: object): Promise<string> {
+  async function tokenOf(what: string, claims: object, signer: Signer): Promise<string> {
     const name = `${signer.kid} ${what}`
     const known = signed.get(name) ?? (await signJws(claims, 'secevent+jwt', signer))
     signed.set(name, known)
@@ -85,8 +85,9 @@ export function serveFeed(parts: FeedParts): ServedFeed {
   async function beat(): Promise<Beat> {
     const at = clock.now()
     const span = await outbox.span()
-    const claims = toHeartbeatJson({ ...span, at }, signer.did)
-    return { token: await tokenOf(`${span.first} ${span.last} ${at}`, claims), last: span.last }
+    const claims = toHeartbeatJson({ ...span, at }, keys.did)
+    const token = await tokenOf(`${span.first} ${span.last} ${at}`, claims, await keys.signer())
+    return { token, last: span.last }
   }
 
   async function tokens(
@@ -94,8 +95,13 @@ export function serveFeed(parts: FeedParts): ServedFeed {
     limit: number,
   ): Promise<readonly { readonly seq: number; readonly token: string }[]> {
     const announced = await outbox.since(after, limit)
+    if (announced.length === 0) return []
+    const signer = await keys.signer()
     return Promise.all(
-      announced.map(async one => ({ seq: one.seq, token: await tokenOf(`${one.seq}`, toEventJson(one, signer.did)) })),
+      announced.map(async one => {
+        const token = await tokenOf(`${one.seq}`, toEventJson(one, keys.did), signer)
+        return { seq: one.seq, token }
+      }),
     )
   }
 

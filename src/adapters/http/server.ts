@@ -22,7 +22,7 @@ export interface ServerParts extends ProofPorts {
   readonly issuer: Issuer
   readonly registrar: Registrar
   /** the issuer's DID document */
-  readonly document: JsonObject
+  readonly document: () => Promise<JsonObject>
   /** documents of agents under paths of the origin */
   readonly hosting: Pick<Hosting, 'documentAt'>
   readonly resourceServers: readonly ResourceServer[]
@@ -76,7 +76,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   )
 
   app.get('/healthz', () => ({ status: 'ok' }))
-  app.get('/.well-known/did.json', (request, reply) => sendDocument(request, reply, parts.document))
+  app.get('/.well-known/did.json', async (request, reply) => sendDocument(request, reply, await parts.document()))
   app.get('/*', async (request, reply) => {
     // the path as it came: a decoded one would give an agent's document many names
     const document = await parts.hosting.documentAt(request.raw.url ?? '')

@@ -115,6 +115,10 @@ export function issuingKeys(
       if (signer === null) throw new ProcuraError('NOT_FOUND', { what: `key of ${did} here` })
       return signer
     },
+    async listed() {
+      const held = await vault.held(did)
+      return (held?.keys ?? []).map(({ kid, publicKey }) => ({ kid, key: publicKey }))
+    },
     async find(kid) {
       const held = await vault.held(did)
       const listed = held?.keys.find(one => one.kid === kid)
