@@ -65,11 +65,11 @@ export function checkContract(backend: Backend): void {
       [
         'a bit that was never handed out',
         async ({ dataSource, statusRows }) => {
-          const [{ name = '' } = {}] = await dataSource.query<{ name: string }[]>('SELECT name FROM status_list')
+          const [list] = await dataSource.query<[{ name: string }]>('SELECT name FROM status_list')
           const all = Array.from({ length: 2048 }, (_, n) => n)
-          const owners = await statusRows.ownersOf(name, all)
+          const owners = await statusRows.ownersOf(list.name, all)
           const index = owners.indexOf(null)
-          await dataSource.getRepository(BitTable).insert({ list: name, index, by: alice, at: NOW })
+          await dataSource.getRepository(BitTable).insert({ list: list.name, index, by: alice, at: NOW })
         },
         told => /^bit \d+ of list \w+ is nobody's$/.test(told),
       ],

@@ -1,5 +1,6 @@
 import { afterAll, describe } from 'vitest'
 import { openStore } from '../../src/adapters/store/store.js'
+import { migrationsContract } from './migrations-port.js'
 import { storeContract } from './store-contract.js'
 import { hasPostgres, temporaryDatabases, withOption } from './postgres.js'
 
@@ -9,6 +10,7 @@ afterAll(dropAll)
 describe.runIf(hasPostgres)('PostgreSQL', () => {
   const plain = { name: 'read committed', place: migratedDatabase, open: openStore, leases: 300 }
   storeContract(plain)
+  migrationsContract(plain)
 
   const place = async () => withOption(await migratedDatabase(), 'default_transaction_isolation=serializable')
   const strict = { ...plain, name: 'serializable', place, leases: 40 }

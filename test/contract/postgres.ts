@@ -55,23 +55,24 @@ export function temporaryDatabases(): {
   }
 }
 
-/** Tables with what stands in them, their indexes and their foreign keys. */
+/** Tables with what stands in them, and their indexes and keys under the same names. */
 function copyOf(from: string, to: string): string {
   return `
     SET search_path = ${from};
     DO $$ DECLARE one record; BEGIN
       FOR one IN SELECT tablename AS name FROM pg_tables WHERE schemaname = '${from}' LOOP
-        EXECUTE format('CREATE TABLE ${to}.%I (LIKE ${from}.%I INCLUDING ALL)', one.name, one.name);
+        EXECUTE format('CREATE TABLE ${to}.%I (LIKE ${from}.%I INCLUDING DEFAULTS)', one.name, one.name);
         EXECUTE format('INSERT INTO ${to}.%I SELECT * FROM ${from}.%I', one.name, one.name);
       END LOOP;
-      CREATE TEMPORARY TABLE keys ON COMMIT DROP AS
-        SELECT conname, relname, pg_get_constraintdef(pg_constraint.oid) AS definition
-        FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
-        WHERE contype = 'f' AND connamespace = '${from}'::regnamespace;
+      CREATE TEMPORARY TABLE parts ON COMMIT DROP AS
+        SELECT contype = 'f' AS is_last, format('ALTER TABLE %I ADD CONSTRAINT %I %s', relname, conname,
+          pg_get_constraintdef(pg_constraint.oid)) AS part
+        FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid WHERE connamespace = '${from}'::regnamespace
+        UNION ALL
+        SELECT false, replace(indexdef, ' ON ${from}.', ' ON ${to}.') FROM pg_indexes WHERE schemaname = '${from}'
+          AND indexname NOT IN (SELECT conname FROM pg_constraint WHERE connamespace = '${from}'::regnamespace);
       PERFORM set_config('search_path', '${to},pg_temp', true);
-      FOR one IN SELECT * FROM keys LOOP
-        EXECUTE format('ALTER TABLE %I ADD CONSTRAINT %I %s', one.relname, one.conname, one.definition);
-      END LOOP;
+      FOR one IN SELECT part FROM parts ORDER BY is_last LOOP EXECUTE one.part; END LOOP;
     END $$`
 }
 

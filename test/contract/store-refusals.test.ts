@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KeyStore } from '@veramo/data-store'
 import sqlite3 from 'sqlite3'
@@ -123,6 +123,36 @@ describe('SQLite: refusals', () => {
     await store.close()
   })
 
+  test('a file that is moved away, and one put in its place, are not written to; brought back, it goes on', async () => {
+    const file = freshFile()
+    const store = await openStore(`sqlite://${file}`)
+    await store.credentials.save(credentialOf('before'))
+    await rename(file, `${file}.away`)
+    const gone = unavailable('not the file that was opened')
+    const write = (): Promise<void> => store.credentials.save(credentialOf('gone'))
+    expect(await refusal(write)).toStrictEqual(gone)
+    expect(await refusal(() => new KeyStore(store.dataSource).importKey(keyOf('gone')))).toStrictEqual(gone)
+    expect(await refusal(() => store.transaction(write))).toStrictEqual(gone)
+    expect(await refusal(() => store.credentials.find(credentialOf('before').digest))).toStrictEqual(gone)
+    await writeFile(file, '')
+    expect(await refusal(write)).toStrictEqual(gone)
+    await rename(`${file}.away`, file)
+    const half = store.transaction(async () => {
+      await write()
+      await rename(file, `${file}.away`)
+    })
+    expect(await refusal(() => half)).toStrictEqual(gone)
+    await rename(`${file}.away`, file)
+    expect(await store.credentials.find(credentialOf('gone').digest)).toBeNull()
+    await store.credentials.save(credentialOf('after'))
+    await store.close()
+    const again = await openStore(`sqlite://${file}`)
+    for (const name of ['before', 'after']) {
+      expect(await again.credentials.find(credentialOf(name).digest)).not.toBeNull()
+    }
+    await again.close()
+  })
+
   test('closing waits for what was begun, happens once, and stays', async () => {
     const place = `sqlite://${freshFile()}`
     const store = await openStore(place)
@@ -169,7 +199,7 @@ describe('SQLite: refusals', () => {
     const dataSource = await openSqlite(':memory:')
     const turns = new Turns('test.db', 1, 20)
     const end = await turns.take()
-    const runner = new SqliteTurnRunner(dataSource.driver, turns, 'test.db')
+    const runner = new SqliteTurnRunner(dataSource.driver, turns, 'test.db', () => undefined)
     expect(await refusal(() => runner.startTransaction())).toStrictEqual(unavailable('test.db: busy'))
     expect(runner.isTransactionActive).toBe(false)
     await runner.release()

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { KeyStore } from '@veramo/data-store'
 import { afterAll, describe, expect, test } from 'vitest'
 import { CredentialTable } from '../../src/adapters/store/entities.js'
-import { MIGRATIONS } from '../../src/adapters/store/migrations.js'
 import { openStore } from '../../src/adapters/store/store.js'
+import { migrationsContract } from './migrations-port.js'
 import { storeContract } from './store-contract.js'
 import { type Backend, NOW, alice, credentialOf, leaseOf, temporaryFiles, together } from './store-fixtures.js'
 import { compileSources, runChild } from './store-process.js'
@@ -19,6 +19,7 @@ const sqlite: Backend = {
   leases: 2000,
 }
 storeContract(sqlite)
+migrationsContract(sqlite)
 
 describe('SQLite: the file', () => {
   test('is made private, in a private folder, durable, with constraints', async () => {
@@ -40,20 +41,6 @@ describe('SQLite: the file', () => {
     const store = await openStore('sqlite::memory:')
     await store.credentials.save(credentialOf('one'))
     expect(await store.credentials.findRoot('did:key:z6MkOwner', credentialOf('one').id)).not.toBeNull()
-    await store.close()
-  })
-
-  test('the migrations make what the entities say, and can be undone', async () => {
-    const store = await openStore(await sqlite.place())
-    const { dataSource } = store
-    const drift = (await dataSource.driver.createSchemaBuilder().log()).upQueries.map(({ query }) => query)
-    const ours = /stored_credential|status_|installation|outbox|hosted_|holding|agent_lifetime/
-    expect(drift.filter(query => ours.test(query))).toStrictEqual([])
-    for (let n = 0; n < MIGRATIONS.length; n += 1) await dataSource.undoLastMigration()
-    const tables = await dataSource.query<{ name: string }[]>(`SELECT name FROM sqlite_master WHERE type = 'table'`)
-    expect(tables.map(({ name }) => name)).not.toContain('status_list')
-    expect(tables.map(({ name }) => name)).toContain('identifier')
-    expect(await dataSource.runMigrations()).toHaveLength(MIGRATIONS.length)
     await store.close()
   })
 

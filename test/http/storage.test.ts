@@ -1,3 +1,5 @@
+import { rename } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { openService } from '../../src/entry/service.js'
 import { openWallet, type WalletAgent } from '../../src/entry/wallet.js'
@@ -67,6 +69,24 @@ describe.runIf(hasPostgres)('a service with PROCURA_STORAGE=postgres://…', () 
   test('says where it keeps its data, without the password', () => {
     expect(home.service.storage).toBe(`postgres://${new URL(url).host}${new URL(url).pathname}`)
   })
+})
+
+test('its database file is gone: 503, nothing half-done, and it goes on without restart', async () => {
+  const home = await openTestHome()
+  onTestFinished(() => home.close())
+  const alice = await (await home.wallet()).createAgent({ name: 'alice' })
+  const grant = () => home.grant({ to: alice.did, ttl: 3600, authority: { audience: [API], grants: GRANTS } })
+  await grant()
+  const file = join(home.folder, 'acme.db')
+  await rename(file, `${file}.away`)
+  // what the client throws is the code of a problem; that it came as a 503 its kind says
+  await expect(grant()).rejects.toMatchObject({
+    kind: 'unavailable',
+    code: expect.stringMatching(/^(STORAGE|REPLAY)_UNAVAILABLE$/) as string,
+  })
+  await rename(`${file}.away`, file)
+  expect(await codeOf(grant)).toBeNull()
+  expect(home.defects).toEqual([])
 })
 
 test('a wallet on PostgreSQL needs to be told its key file', async () => {

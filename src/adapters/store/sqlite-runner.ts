@@ -14,15 +14,20 @@ import type { Turns } from './turns.js'
 export class SqliteTurnRunner extends SqliteQueryRunner {
   readonly #turns: Turns
   readonly #file: string
+  readonly #requireFile: () => void
   readonly #statements = new Sequence()
   #turn: Promise<() => void> | undefined
   #failure: Error | undefined
 
-  /** @param file - names the database in errors */
-  constructor(driver: SqliteDriver, turns: Turns, file: string) {
+  /**
+   * @param file - names the database in errors
+   * @param requireFile - throws if the file is not the one that was opened
+   */
+  constructor(driver: SqliteDriver, turns: Turns, file: string, requireFile: () => void) {
     super(driver)
     this.#turns = turns
     this.#file = file
+    this.#requireFile = requireFile
   }
 
   /** The connection, once it is this runner's turn. @throws STORAGE_UNAVAILABLE */
@@ -45,6 +50,7 @@ export class SqliteTurnRunner extends SqliteQueryRunner {
       // SQLite ends the transaction by itself after some failures; what followed would be kept, each on its own
       if (this.#failure !== undefined && sql !== 'ROLLBACK') throw this.#failure
       try {
+        if (sql !== 'ROLLBACK') this.#requireFile()
         if (!this.isReleased) await this.connect()
         // a deferred transaction fails with SQLITE_BUSY, without waiting, when another process was faster to write
         return (await super.query(

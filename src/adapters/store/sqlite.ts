@@ -1,8 +1,10 @@
+import { statSync } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import sqlite3 from 'sqlite3'
 import type { DataSource, QueryRunner } from 'typeorm'
 import type { SqliteDriver } from 'typeorm/driver/sqlite/SqliteDriver.js'
+import { ProcuraError } from '../../errors.js'
 import { asOpeningError } from './failure.js'
 import { JoiningDataSource } from './joining.js'
 import { SCHEMA } from './schema.js'
@@ -15,7 +17,9 @@ const BUSY_TIMEOUT = 5_000
 /** One SQLite file, or one in memory, with one writer per process and any number of processes. */
 export class SqliteDataSource extends JoiningDataSource {
   declare readonly driver: SqliteDriver
+  readonly #inode: number | undefined
 
+  /** @param file - an absolute path of a file that is there, or `:memory:` */
   constructor(file: string) {
     super(
       {
@@ -29,12 +33,23 @@ export class SqliteDataSource extends JoiningDataSource {
       },
       { place: file, connections: 1 },
     )
+    this.#inode = inodeOf(file)
   }
 
   protected override ownRunner(): QueryRunner {
-    const runner = new SqliteTurnRunner(this.driver, this.turns, this.place)
+    const runner = new SqliteTurnRunner(this.driver, this.turns, this.place, () => this.#requireFile())
     return Object.assign(runner, { manager: this.createEntityManager(runner) })
   }
+
+  /** SQLite would go on writing to a file that was deleted or moved away, and nobody would find it there again. */
+  #requireFile(): void {
+    if (inodeOf(this.place) === this.#inode) return
+    throw new ProcuraError('STORAGE_UNAVAILABLE', { why: `${this.place}: not the file that was opened` })
+  }
+}
+
+function inodeOf(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.ino
 }
 
 /**
