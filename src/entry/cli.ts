@@ -9,6 +9,7 @@ import { systemClock, systemIds } from '../adapters/system.js'
 import { createVerifier } from '../verifier/verifier.js'
 import { addKeyCommands } from './key-commands.js'
 import { openExistingWallet } from './existing-wallet.js'
+import { addStatusCommands } from './status-commands.js'
 import { addSubjectCommands } from './subject-commands.js'
 
 const program = new Command('procura')
@@ -55,6 +56,7 @@ program
 
 addSubjectCommands(program)
 addKeyCommands(program)
+addStatusCommands(program)
 
 try {
   await program.parseAsync()

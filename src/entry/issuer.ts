@@ -1,4 +1,4 @@
-import { getAs, postAs } from '../adapters/client/service.js'
+import { getAs, getText, postAs } from '../adapters/client/service.js'
 import { systemClock, systemIds } from '../adapters/system.js'
 import type { AuthorityDraft } from '../authority/authority.js'
 import type { Did } from '../did/did.js'
@@ -65,6 +65,12 @@ export interface OpenIssuer {
   ): Promise<{ readonly credential: string; readonly digest: string; readonly validUntil: number }>
   /** Revokes by digest or id of a credential the service keeps, or by the chain of one it never saw. */
   revoke(target: string | readonly string[]): Promise<JsonObject>
+  /** Posts to `/v1/revocations`: revokes, suspends or resumes, one or many. @throws as the service answers */
+  changeStatus(body: JsonObject): Promise<JsonObject>
+  /** The token of a status list of the service, by name or URL. @throws NOT_FOUND, SERVICE_UNAVAILABLE */
+  statusList(list: string): Promise<string>
+  /** Has the lists signed that are due now; answers their names as `lists`. */
+  publishStatus(): Promise<JsonObject>
   close(): Promise<void>
 }
 
@@ -106,6 +112,9 @@ export async function openIssuer({ service, connect = {}, ...where }: IssuerOpti
         typeof target === 'string' ? { credential: target } : { chain: [...target] },
         calls,
       ),
+    changeStatus: body => postAs(holder, '/v1/revocations', body, calls),
+    statusList: list => getText(`/v1/status/${encodeURIComponent(list.slice(list.lastIndexOf('/') + 1))}`, calls),
+    publishStatus: () => postAs(holder, '/v1/status/publications', {}, calls),
     async close() {
       await wallet.close()
       await network.close()

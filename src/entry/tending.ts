@@ -5,7 +5,7 @@ const PERIOD = 10_000
 
 /** Keeps the lists of an issuer signed and up to date, whether or not anybody asks for them. Returns what ends it. */
 export function keepPublished(issuer: Pick<Issuer, 'tend'>, onDefect: (error: unknown) => void): () => Promise<void> {
-  let tending: Promise<void> | undefined
+  let tending: Promise<unknown> | undefined
   const timer = setInterval(() => {
     tending ??= issuer
       .tend()

@@ -28,8 +28,8 @@ export interface Publisher {
   list(name: string): Promise<PublishedList>
   /** The version that shows the list as it stood after so many changes; waits for the next second if it must. */
   shown(name: string, changes: number): Promise<number>
-  /** Signs what is due, and forgets the lists that nobody needs any more. */
-  tend(): Promise<void>
+  /** Signs what is due, and forgets the lists that nobody needs any more. @returns the names of those signed */
+  tend(): Promise<readonly string[]>
 }
 
 /** Publishes the lists of an issuer; of one list one version at a time, at most one in a second. */
@@ -88,7 +88,9 @@ export function createPublisher({ keys, statusBase }: IssuerIdentity, ports: Iss
     async tend() {
       const now = clock.now()
       await statusRows.retire(now - RETIRE_AFTER)
-      for (const name of await statusRows.due(now - RESIGN_AFTER)) await current(name)
+      const due = await statusRows.due(now - RESIGN_AFTER)
+      for (const name of due) await current(name)
+      return due
     },
   }
 }

@@ -50,7 +50,9 @@ async function drill() {
   const findings = [...(await service.check()), ...(await wallet.check())]
   await service.close()
   await wallet.close()
-  const fsck = spawnSync(process.execPath, [join(ROOT, 'dist/entry/cli.js'), 'fsck', '--config', config], { encoding: 'utf8' })
+  const fsck = spawnSync(process.execPath, [join(ROOT, 'dist/entry/cli.js'), 'fsck', '--config', config], {
+    encoding: 'utf8',
+  })
 
   console.log(`${kills} kills on ${values.postgres === undefined ? 'SQLite' : 'PostgreSQL'}`)
   invariant('every agent that was acknowledged has its DID', acknowledged.made.size, missing.made)
@@ -73,7 +75,10 @@ async function goesOn(config, operator) {
   await issuer.grant({
     to: did,
     ttl: 60,
-    authority: { audience: ['https://api.example'], grants: [{ resource: 'https://api.example/**', actions: ['read'] }] },
+    authority: {
+      audience: ['https://api.example'],
+      grants: [{ resource: 'https://api.example/**', actions: ['read'] }],
+    },
   })
   await issuer.close()
   await service.close()
@@ -152,9 +157,6 @@ function writeConfig(storage, operator) {
   }
   const path = join(folder, 'agent.yml')
   const template = readFileSync(join(ROOT, 'agent.yml'), 'utf8')
-  writeFileSync(
-    path,
-    template.replace(/^procura:\n(?:[ #].*\n|\n)*?(?=^\w)/m, `procura: ${JSON.stringify(block)}\n\n`),
-  )
+  writeFileSync(path, template.replace(/^procura:\n(?:[ #].*\n|\n)*?(?=^\w)/m, `procura: ${JSON.stringify(block)}\n\n`))
   return path
 }

@@ -39,6 +39,16 @@ export function getAs(signer: Signer, path: string, options: ServiceOptions): Pr
   return sendAs(signer, 'GET', path, null, options)
 }
 
+/** Gets what is public at a service, as text. @throws the code the service answered with; SERVICE_UNAVAILABLE */
+export async function getText(path: string, { service, reach }: ServiceOptions): Promise<string> {
+  const init = { method: 'GET', headers: {}, body: null, signal: AbortSignal.timeout(PATIENCE) }
+  const response = await exchange(new URL(`${service}${path}`), init, reach)
+  const text = Buffer.from(await readAtMost(response, MAX_ANSWER)).toString('utf8')
+  if (response.ok) return text
+  if (response.status === 404) throw new ProcuraError('NOT_FOUND', { what: path })
+  throw new ProcuraError('SERVICE_UNAVAILABLE', { service, why: `status ${response.status}` })
+}
+
 async function sendAs(
   signer: Signer,
   method: 'GET' | 'POST',

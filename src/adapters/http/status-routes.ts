@@ -5,7 +5,7 @@ import { isProcuraError, ProcuraError } from '../../errors.js'
 import type { Changed } from '../../issuer/change.js'
 import type { Issuer } from '../../issuer/issuer.js'
 import type { Caller } from '../../registrar/registrar.js'
-import { allocationBody, parseBody, revocationBody, type RevocationBody } from './bodies.js'
+import { allocationBody, emptyBody, parseBody, revocationBody, type RevocationBody } from './bodies.js'
 
 /** Status lists may be kept this long by caches in between (profile §8.1). */
 const LIST_CACHE = 'public, max-age=5, must-revalidate'
@@ -28,6 +28,13 @@ export function statusRoutes(
     const { did: holder } = await caller(request)
     const { chain, count } = parseBody(allocationBody, request.body)
     return reply.code(201).send(await issuer.leaseUnder(chain, holder, count))
+  })
+
+  app.post('/v1/status/publications', async request => {
+    const { did, isAdmin } = await caller(request)
+    parseBody(emptyBody, request.body)
+    if (!isAdmin) throw new ProcuraError('CALLER_FORBIDDEN', { caller: did, what: 'publish' })
+    return { lists: await issuer.tend() }
   })
 
   app.post('/v1/revocations', async request => {

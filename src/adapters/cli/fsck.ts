@@ -1,0 +1,65 @@
+import { ProcuraError } from '../../errors.js'
+import type { Terminal } from './terminal.js'
+
+/** How far a database and its audit log came. */
+interface Stand {
+  readonly sequence: number
+  /** bytes */
+  readonly auditSize: number
+}
+
+/** What `fsck` looks after. */
+export interface Repairable {
+  /** what does not hold of the tables, in words */
+  findings(): Promise<readonly string[]>
+  /** what the marker remembers */
+  reached(): Promise<Stand>
+  /** how far database and audit log are */
+  stands(): Promise<Stand>
+  /**
+   * Makes a database that fell behind fit to go on.
+   *
+   * @returns how many changes of status the audit log tells, and how many of them are of lists this database never knew
+   */
+  reconcile(): Promise<{ readonly told: number; readonly unknown: number }>
+  close(): Promise<void>
+}
+
+/** Options of `procura fsck`. */
+export interface FsckOptions {
+  readonly reconcile?: boolean
+  readonly output: 'json' | 'table'
+}
+
+/**
+ * Checks the invariants of a service's storage, and with `reconcile` makes a database that was restored from a backup fit
+ * to go on. No service may run on it meanwhile.
+ *
+ * @returns 0 if all is well
+ * @throws STORAGE_ROLLED_BACK, STORAGE_UNAVAILABLE
+ */
+export async function fsckCommand(
+  { reconcile = false, output }: FsckOptions,
+  { store, terminal }: { readonly store: Repairable; readonly terminal: Terminal },
+): Promise<number> {
+  const [reached, before] = [await store.reached(), await store.stands()]
+  const isBehind = before.sequence < reached.sequence || before.auditSize < reached.auditSize
+  const done = isBehind && reconcile ? await store.reconcile() : null
+  const findings = await store.findings()
+  if (output === 'json')
+    terminal.print(JSON.stringify({ reached, stands: before, isBehind, reconciled: done, findings }))
+  else {
+    terminal.print(`database   ${before.sequence}, ${reached.sequence} was reached`)
+    terminal.print(`audit log  ${before.auditSize} bytes, ${reached.auditSize} were reached`)
+    if (done !== null) {
+      terminal.print(`reconciled ${done.told} changes of status done again, ${done.unknown} of lists that are lost`)
+    }
+    for (const finding of findings) terminal.print(`wrong      ${finding}`)
+  }
+  if (isBehind && done === null) {
+    throw new ProcuraError('STORAGE_ROLLED_BACK', {
+      why: `it stands at ${before.sequence} of ${reached.sequence}, its audit log at ${before.auditSize} of ${reached.auditSize} bytes`,
+    })
+  }
+  return findings.length === 0 ? 0 : 1
+}

@@ -1,0 +1,61 @@
+import { printable, ProcuraError } from '../../errors.js'
+import { isObject, member, parseJson, type JsonObject } from '../../json.js'
+import { decodeList } from '../../status/bitstring.js'
+import type { Terminal } from './terminal.js'
+
+/** Options of `procura status`. */
+export interface StatusOptions {
+  readonly output: 'json' | 'table'
+}
+
+/** What the commands need. */
+export interface StatusWorld {
+  readonly terminal: Terminal
+  readonly admin: {
+    /** the token of a list, by name or URL */
+    statusList(list: string): Promise<string>
+    publishStatus(): Promise<JsonObject>
+  }
+}
+
+/** Shows what a status list says. Its signature is not verified: that is a verifier's work. @throws NOT_FOUND */
+export async function showStatus(
+  list: string,
+  { output }: StatusOptions,
+  { admin, terminal }: StatusWorld,
+): Promise<void> {
+  const token = await admin.statusList(list)
+  const { value } = parseJson(Buffer.from(token.split('.')[1] ?? '', 'base64url'), 'status list')
+  const subject = isObject(value) ? member(value, 'credentialSubject') : undefined
+  if (!isObject(value) || !isObject(subject)) throw new ProcuraError('SCHEMA', { at: list, why: 'is no status list' })
+  const [encoded, purpose, version] = ['encodedList', 'statusPurpose', 'version'].map(name => member(subject, name))
+  const bits = decodeList(typeof encoded === 'string' ? encoded : '', list)
+  const shown: JsonObject = {
+    list: member(value, 'id') ?? null,
+    purpose: purpose ?? null,
+    version: version ?? null,
+    bits: bits.length * 8,
+    set: bits.reduce((sum, byte) => sum + ones(byte), 0),
+    validUntil: member(value, 'validUntil') ?? null,
+  }
+  if (output === 'json') terminal.print(JSON.stringify(shown))
+  else for (const [name, one] of Object.entries(shown)) terminal.print(`${name.padEnd(10)} ${textOf(one)}`)
+}
+
+/** Signs what is due now. */
+export async function publishStatus({ output }: StatusOptions, { admin, terminal }: StatusWorld): Promise<void> {
+  const answer = await admin.publishStatus()
+  const lists = member(answer, 'lists')
+  if (output === 'json') terminal.print(JSON.stringify(answer))
+  else for (const list of Array.isArray(lists) ? lists : []) terminal.print(`published ${textOf(list)}`)
+}
+
+function ones(byte: number): number {
+  let count = 0
+  for (let rest = byte; rest > 0; rest >>>= 1) count += rest & 1
+  return count
+}
+
+function textOf(value: unknown): string {
+  return printable(typeof value === 'string' ? value : JSON.stringify(value))
+}

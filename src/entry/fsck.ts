@@ -1,0 +1,47 @@
+import { fileAudit } from '../adapters/audit/file.js'
+import { toldStatus } from '../adapters/audit/told.js'
+import type { Repairable } from '../adapters/cli/fsck.js'
+import { readMarker, resetMarker } from '../adapters/marker/file.js'
+import { openStore } from '../adapters/store/store.js'
+import { systemClock } from '../adapters/system.js'
+import { readAgentFile } from '../adapters/veramo/agent-file.js'
+import { markerOf, readConfig } from './config.js'
+
+/**
+ * Opens what an agent file describes for looking after it, while no service runs on it.
+ *
+ * @throws CONFIG_INVALID, STORAGE_UNAVAILABLE, AUDIT_UNAVAILABLE
+ */
+export async function openRepair(
+  path: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<Repairable> {
+  const config = await readConfig(await readAgentFile(path, environment), environment)
+  const marker = markerOf(config)
+  const statusBase = `${config.origin}/v1/status/`
+  const audit = await fileAudit(config.audit)
+  const store = await openStore(config.storage, config.status.bits)
+  const { statusRepair } = store
+  return {
+    findings: () => statusRepair.check(),
+    reached: () => readMarker(marker),
+    stands: async () => ({ sequence: await statusRepair.sequence(), auditSize: await audit.size() }),
+    async reconcile() {
+      const { sequence: reached } = await readMarker(marker)
+      const told = await toldStatus(config.audit)
+      const ours = told.filter(({ list }) => list.startsWith(statusBase))
+      const { unknown } = await statusRepair.reconcile(
+        reached,
+        ours.map(one => ({ ...one, list: one.list.slice(statusBase.length) })),
+      )
+      const sequence = await statusRepair.sequence()
+      await audit.record({ type: 'reconcile', at: systemClock.now(), reached, sequence, told: ours.length, unknown })
+      await resetMarker(marker, { sequence, auditSize: await audit.size() })
+      return { told: ours.length, unknown }
+    },
+    async close() {
+      await store.close()
+      await audit.close()
+    },
+  }
+}
