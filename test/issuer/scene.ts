@@ -5,7 +5,7 @@ import { createIssuer, type Issuer, type IssuerPorts } from '../../src/issuer/is
 import type { StatusPlace, StoredCredential } from '../../src/ports.js'
 import { toStatusJson } from '../../src/status/entry.js'
 import { bitAt, decodeList } from '../../src/status/bitstring.js'
-import { mint, NOW, owner, planner, SELF, type Minted, type Party } from '../mint.js'
+import { issuingAs, mint, NOW, owner, planner, SELF, type Minted, type Party } from '../mint.js'
 
 export const BASE = 'https://travel.example/v1/status/'
 
@@ -45,7 +45,7 @@ export async function openScene(broken: Partial<IssuerPorts> = {}): Promise<Scen
     },
   }
   const issuer = createIssuer(
-    { signer, publicKey: owner.publicKey, statusBase: BASE },
+    { keys: issuingAs(signer), statusBase: BASE },
     {
       ...store,
       transaction: work => store.transaction(work),
