@@ -124,6 +124,7 @@ const ports = {
   ids,
   keys,
   statusLists: { read: () => Promise.resolve({ snapshot, age: 0 }) },
+  streams: { isHealthy: () => false },
   ...state,
   // of a process that started long ago, so that what is made now is taken
   ledger: {

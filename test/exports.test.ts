@@ -56,8 +56,8 @@ test('the public names of every subpath: types', () => {
       "./issuer": "IssuerOptions OpenIssuer RootGrant SubjectRegistration",
       "./service": "Service ServiceOptions",
       "./veramo": "AgentFile DecideArgs DelegateArgs PluginVerifier PluginWallet PresentArgs ProcuraMethods ProcuraPluginOptions ReceiveArgs Registry VcJoseOptions VeramoAgent",
-      "./verifier": "Commitment DatabaseState Decision LocalVerifier RemoteOptions State Verifier VerifierOptions",
-      "./wallet": "Agent AgentFetch AgentRequest ApprovalRequest Confirm Delegation Held HeldQuery InventoryEntry InventoryFlag NewAgent OpenWallet WalletAgent WalletOptions",
+      "./verifier": "Commitment DatabaseState Decision FeedStanding LocalVerifier OpenVerifier RemoteOptions State Verifier VerifierOptions",
+      "./wallet": "Agent AgentFetch AgentRequest ApprovalRequest Confirm Delegation Held HeldQuery InventoryEntry InventoryFlag NewAgent OpenWallet SubAgent WalletAgent WalletOptions",
     }
   `)
 })

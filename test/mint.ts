@@ -255,6 +255,7 @@ export async function world(
     statusLists: createStatusLists({ fetch, clock, maxLists: 10 }),
     listVersions: memoryVersions(),
     revocations: memoryRevocations(),
+    streams: { isHealthy: () => false },
     chains: memoryChains(clock),
     nonces: memoryNonces(clock, countingIds()),
     ledger: memoryLedger({ now: () => NOW - 1000 }, { budgets: true }),

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { fileAudit } from '../adapters/audit/file.js'
+import { Bell } from '../adapters/http/feed.js'
 import { createServer } from '../adapters/http/server.js'
 import { openMarker } from '../adapters/marker/file.js'
 import { storeState } from '../adapters/store/state.js'
@@ -15,10 +16,11 @@ import { isProcuraError, ProcuraError } from '../errors.js'
 import type { JsonObject } from '../json.js'
 import { createIssuer, type Issuer } from '../issuer/issuer.js'
 import { parseIssuingPolicy, requireAsStrict } from '../policy/issuing.js'
-import type { Snapshot, StatusLists } from '../ports.js'
+import type { Outbox, Revocations, Snapshot, StatusLists } from '../ports.js'
 import { createRegistrar } from '../registrar/registrar.js'
 import { createVerifier } from '../verifier/verifier.js'
 import { markerOf, readConfig, type Config } from './config.js'
+import { openFeeds } from './feeds.js'
 import { OPERATOR } from './issuer.js'
 import { openHome, openNetwork, readJsonFile } from './parts.js'
 import { keepPublished } from './tending.js'
@@ -123,17 +125,26 @@ async function start(
     ...storeState(store, systemClock, systemIds),
   }
   const statusBase = `${config.origin}/v1/status/`
-  const issuer = createIssuer({ keys, statusBase }, { ...shared, ...store, audit, marker, nextSecond })
+  const bell = new Bell()
+  const outbox = announcing(store, shared.revocations, did, bell)
+  const issuer = createIssuer({ keys, statusBase }, { ...shared, ...store, outbox, audit, marker, nextSecond })
   opened.push(keepPublished(issuer, onDefect))
   const statusLists = withOwnLists(issuer, statusBase, network.statusLists)
   const issuing = parseIssuingPolicy(await readJsonFile(config.policy), config.policy)
-  const resourceServers = await Promise.all(
+  const servers = await Promise.all(
     config.resourceServers.map(async ({ name, secretHash, policy: path }) => {
       const policy = await readPolicy(path)
       requireAsStrict(policy, issuing, did, path)
-      return { name, secretHash, verifier: createVerifier(policy, { ...shared, statusLists, audit }) }
+      return { name, secretHash, policy }
     }),
   )
+  const policies = servers.map(({ policy }) => policy)
+  const feeds = openFeeds({ policies, network, positions: shared.feedPositions, own: did })
+  const resourceServers = servers.map(({ policy, ...server }) => {
+    return { ...server, verifier: createVerifier(policy, { ...shared, statusLists, streams: feeds, audit }) }
+  })
+  feeds.start(resourceServers.map(({ verifier }) => verifier))
+  opened.push(() => feeds.close())
   const registrar = createRegistrar(issuing, { ...shared, ...store, issuance: issuer, hosting })
   const operator = await openOperator(config, store)
   const admins = new Set([operator, ...config.admins])
@@ -148,7 +159,7 @@ async function start(
     document,
     hosting,
     resourceServers,
-    events: { outbox: store.outbox, keys, clock: systemClock, readers: config.events },
+    events: { outbox: store.outbox, bell, keys, clock: systemClock, readers: config.events },
     admins,
     onDefect,
   })
@@ -172,6 +183,25 @@ async function openOperator({ operator, origin }: Config, { installation }: Stor
     return isDid(first) ? first : agent.did
   } finally {
     await wallet.close()
+  }
+}
+
+/** What is announced to others, verifiers on this database know in the same transaction; the feed looks right after it. */
+function announcing(
+  { outbox, commits }: Store,
+  revocations: Revocations,
+  signer: Did,
+  bell: Bell,
+): Pick<Outbox, 'append'> {
+  return {
+    async append(all, at) {
+      for (const { type, target } of all) if (type === 'killed') await revocations.learn({ target, signer })
+      await outbox.append(all, at)
+      await commits.after(() => {
+        bell.ring()
+        return Promise.resolve()
+      })
+    },
   }
 }
 

@@ -1,4 +1,5 @@
 import { remoteVerifier as remote } from '../adapters/client/service.js'
+import type { FeedStanding } from '../adapters/resolve/feed.js'
 import { singleProcessState as inMemory } from '../adapters/state/memory.js'
 import { parsePostgresUrl } from '../adapters/store/postgres-url.js'
 import { openStore } from '../adapters/store/store.js'
@@ -8,9 +9,11 @@ import type { JsonObject } from '../json.js'
 import { parsePolicy, type Policy } from '../policy/policy.js'
 import { createVerifier as create, type LocalVerifier, type Verifier } from '../verifier/verifier.js'
 import type { Audit, State, Transactions } from '../ports.js'
+import { openFeeds } from './feeds.js'
 import { openNetwork, readJsonFile } from './parts.js'
 
 export { fileAudit } from '../adapters/audit/file.js'
+export type { FeedStanding } from '../adapters/resolve/feed.js'
 export type { State } from '../ports.js'
 export type { Commitment, Decision, LocalVerifier, Verifier } from '../verifier/verifier.js'
 
@@ -20,16 +23,42 @@ export interface VerifierOptions {
   readonly policy: JsonObject | string
   readonly state: State
   readonly audit: Audit
+  /** bearer secrets of feeds that are not public: URL → secret */
+  readonly feedSecrets?: Readonly<Record<string, string>>
   /** development only: https origin → address */
   readonly connect?: Readonly<Record<string, string>>
 }
 
-/** A verifier that runs in the resource server, no service needed. @throws CONFIG_INVALID */
-export async function createVerifier({ policy, state, audit, connect = {} }: VerifierOptions): Promise<LocalVerifier> {
-  const network = openNetwork(connect)
+/** A verifier that follows the feeds of its policy. */
+export interface OpenVerifier extends LocalVerifier {
+  /** How it stands with each feed. */
+  feeds(): readonly FeedStanding[]
+  /** Stops following; requests under way fail. State and audit are the caller's to close, afterwards. */
+  close(): Promise<void>
+}
+
+/**
+ * A verifier that runs in the resource server, no service needed. Follows the feeds that its policy names until it is
+ * closed; without any there is nothing to close.
+ *
+ * @throws CONFIG_INVALID
+ */
+export async function createVerifier(options: VerifierOptions): Promise<OpenVerifier> {
+  const { policy, state, audit, feedSecrets: secrets = {}, connect = {} } = options
   const parsed = typeof policy === 'string' ? await readPolicy(policy) : parsePolicy(policy)
+  const network = openNetwork(connect)
   const { keys, statusLists } = network
-  return create(parsed, { clock: systemClock, ids: systemIds, keys, statusLists, ...state, audit })
+  const feeds = openFeeds({ policies: [parsed], network, positions: state.feedPositions, secrets })
+  const ports = { clock: systemClock, ids: systemIds, keys, statusLists, streams: feeds, ...state, audit }
+  const verifier = create(parsed, ports)
+  feeds.start([verifier])
+  return {
+    ...verifier,
+    feeds: () => feeds.standing(),
+    async close() {
+      await Promise.all([feeds.close(), network.close()])
+    },
+  }
 }
 
 /** Reads a verifier's policy file. @throws CONFIG_INVALID - names the file and each member that is wrong */

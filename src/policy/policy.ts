@@ -7,6 +7,7 @@ import { s256 } from '../encoding.js'
 import { ProcuraError } from '../errors.js'
 import { canonicalize, type Json } from '../json.js'
 import { either, findings, integer, mapOf, object, oneOf, setOf, text, where, type Shape } from '../shape.js'
+import { feedsShape } from './feeds.js'
 import { fromShape, identityDemandShape, RISKS, type ByRisk, type Risk } from './risk.js'
 
 /** A grant of a policy. */
@@ -76,6 +77,7 @@ const policyShape = object({
   identityIssuers: { optional: setOf(did, 0, 64) },
   risk: { optional: mapOf(ACTION, oneOf(...RISKS)) },
   maxStatusAge: { optional: object({ low: age, medium: age, high: age, critical: age }) },
+  feeds: { optional: feedsShape },
   provenance: { optional: either(oneOf('none', 'required'), setOf(text(), 1, 64)) },
   challenge: { optional: fromShape('never') },
   approval: { optional: fromShape('granted') },
@@ -114,6 +116,8 @@ export function parsePolicy(value: Json, at = 'policy'): Policy {
   if ((identity.leaf ?? identity.every) !== null && identityIssuers.length === 0) {
     throw invalid(`${at}.identityIssuers`, 'is empty, so that no call could pass identity')
   }
+  const { feeds = [] } = raw
+  if (new Set(feeds.map(feed => feed.issuer)).size < feeds.length) throw invalid(`${at}.feeds`, 'names an issuer twice')
   return {
     self: raw.self,
     maxChain: raw.maxChain ?? 5,
@@ -121,6 +125,7 @@ export function parsePolicy(value: Json, at = 'policy'): Policy {
     roots: new Map(roots),
     risk: raw.risk ?? new Map<string, Risk>(),
     maxStatusAge: { ...MAX_STATUS_AGE, ...raw.maxStatusAge },
+    feeds,
     identity,
     identityIssuers: new Set(identityIssuers),
     provenance: raw.provenance ?? 'none',

@@ -1,5 +1,6 @@
 import { ProcuraError } from '../errors.js'
 import { object, oneOf, type Shape } from '../shape.js'
+import { listAge, type Feed, type ListAge } from './feeds.js'
 
 /** How much harm an action can do. */
 export type Risk = 'low' | 'medium' | 'high' | 'critical'
@@ -21,6 +22,8 @@ export interface ByRisk {
   readonly risk: ReadonlyMap<string, Risk>
   /** seconds a status list may be old */
   readonly maxStatusAge: Readonly<Record<Risk, number>>
+  /** followed feeds; each issuer stands once */
+  readonly feeds: readonly Feed[]
   /** a nonce of this verifier */
   readonly challenge: From
   /** identity credentials: of the leaf, of every link */
@@ -34,8 +37,7 @@ export interface ByRisk {
 /** What a policy asks of one call. */
 export interface Demands {
   readonly risk: Risk
-  /** seconds */
-  readonly maxStatusAge: number
+  readonly maxStatusAge: ListAge
   readonly challenge: boolean
   readonly identity: 'none' | 'leaf' | 'every'
   readonly approval: boolean
@@ -43,11 +45,11 @@ export interface Demands {
 }
 
 /** What is asked of a call of this action. */
-export function demandsOf(action: string, { risk: risks, maxStatusAge, identity, ...policy }: ByRisk): Demands {
+export function demandsOf(action: string, { risk: risks, maxStatusAge, identity, feeds, ...policy }: ByRisk): Demands {
   const risk = risks.get(action) ?? 'low'
   return {
     risk,
-    maxStatusAge: maxStatusAge[risk],
+    maxStatusAge: listAge(risk, maxStatusAge, feeds),
     challenge: isAsked(risk, policy.challenge),
     identity: isAsked(risk, identity.every) ? 'every' : isAsked(risk, identity.leaf) ? 'leaf' : 'none',
     approval: isAsked(risk, policy.approval),

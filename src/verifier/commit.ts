@@ -1,5 +1,6 @@
 import { ProcuraError, toProcuraError, type Code, type Kind } from '../errors.js'
 import type { Json } from '../json.js'
+import type { ListAge } from '../policy/feeds.js'
 import type { Policy } from '../policy/policy.js'
 import type { Audit, Clock, Held, Ledger } from '../ports.js'
 import type { UnixSeconds } from '../time.js'
@@ -34,13 +35,13 @@ export interface CommitPorts extends LivePorts {
 export interface Facts {
   readonly self: string
   readonly policyVersion: string
-  /** seconds a status list may be old, for the risk of the action */
-  readonly maxAge: number
+  /** how old a status list may be, for the risk of the action */
+  readonly maxAge: ListAge
   readonly watched: readonly Watched[]
 }
 
 /** The facts as a ledger keeps them. */
-export function toFacts(policy: Policy, maxAge: number, { live }: Watch): Json {
+export function toFacts(policy: Policy, maxAge: ListAge, { live }: Watch): Json {
   const facts: Facts = {
     self: policy.self,
     policyVersion: policy.version,

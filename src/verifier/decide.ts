@@ -2,7 +2,7 @@ import { leafOf, requireInTime, type Chain, type ChainRules } from '../delegatio
 import { toProcuraError } from '../errors.js'
 import type { Policy, Root } from '../policy/policy.js'
 import { demandsOf, type Demands } from '../policy/risk.js'
-import type { Audit, Clock, Hold, Ids, Keys, State, StatusLists } from '../ports.js'
+import type { Audit, Clock, Hold, Ids, Keys, State, StatusLists, Streams } from '../ports.js'
 import { toApprovalRequest } from '../presentation/approval.js'
 import { openPresentation, requireFresh } from '../presentation/presentation.js'
 import { requireRequest, type ReceivedRequest } from '../presentation/request.js'
@@ -34,6 +34,7 @@ export interface VerifierPorts extends Omit<State, 'feedPositions'> {
   readonly ids: Ids
   readonly keys: Keys
   readonly statusLists: StatusLists
+  readonly streams: Streams
   readonly audit: Audit
 }
 

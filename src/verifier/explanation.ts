@@ -160,13 +160,17 @@ function formatAnswer(decision: Decision): readonly string[] {
 
 function formatDemands({ risk, maxStatusAge, challenge, identity, approval, commit }: Demands): string {
   const asked = [
-    `status at most ${maxStatusAge} s old`,
+    `status at most ${formatAge(maxStatusAge)} old`,
     ...(challenge ? ['a nonce'] : []),
     ...(identity === 'none' ? [] : [identity === 'leaf' ? 'identity of the leaf' : 'identity of every link']),
     ...(approval ? ['an approval'] : []),
     ...(commit ? ['a reservation, committed right before the effect'] : []),
   ]
   return `asked at ${risk} risk: ${asked.join(', ')}`
+}
+
+function formatAge({ pushed, pulled }: Demands['maxStatusAge']): string {
+  return pushed === pulled ? `${pulled} s` : `${pulled} s (${pushed} s while the feed is healthy)`
 }
 
 function formatLink(link: ExplainedLink): readonly string[] {

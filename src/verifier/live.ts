@@ -7,8 +7,9 @@ import type { PublicKey } from '../ed25519.js'
 import type { Digest } from '../encoding.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import type { Sealed, Verified } from '../jws/compact.js'
+import type { ListAge } from '../policy/feeds.js'
 import type { Policy } from '../policy/policy.js'
-import type { Keys, ListVersions, RevocationEvent, Revocations, Snapshot, StatusLists } from '../ports.js'
+import type { Keys, ListVersions, RevocationEvent, Revocations, Snapshot, StatusLists, Streams } from '../ports.js'
 import { readStatus, type StatusEntry } from '../status/entry.js'
 import {
   MAX_LIST_AGE,
@@ -30,6 +31,7 @@ export interface LivePorts {
   readonly statusLists: StatusLists
   readonly listVersions: ListVersions
   readonly revocations: Revocations
+  readonly streams: Streams
 }
 
 /** A credential that may be taken back, as it is asked about whenever it matters. Plain data: it can be kept as JSON. */
@@ -58,14 +60,14 @@ type Unread = Omit<Watched, 'entries'> & { readonly read: () => readonly StatusE
  * status lists of every link, root first, and of the identity credentials. Revoking one link ends everything under it,
  * because every link is asked.
  *
- * @param maxAge - seconds a list may be old
+ * @param maxAge - how old a list may be
  * @param tell - the clock, asked after each list was fetched
  * @throws AGENT_KILLED, STATUS_* (profile §8.2, in its order)
  */
 export async function requireLive(
   chain: Chain,
   identities: readonly Identified[],
-  maxAge: number,
+  maxAge: ListAge,
   policy: Policy,
   tell: () => UnixSeconds,
   ports: LivePorts,
@@ -87,7 +89,7 @@ export async function requireLive(
 /** The same again for what was found live before: the commit point. @throws AGENT_KILLED, STATUS_* */
 export async function requireStillLive(
   watched: readonly Watched[],
-  maxAge: number,
+  maxAge: ListAge,
   policy: Policy,
   tell: () => UnixSeconds,
   ports: LivePorts,
@@ -114,7 +116,7 @@ function unread(
 
 async function requireAllLive(
   all: readonly Unread[],
-  maxAge: number,
+  maxAge: ListAge,
   policy: Policy,
   tell: () => UnixSeconds,
   ports: LivePorts,
@@ -173,11 +175,12 @@ function requireNoEvent(
 /** One entry of one link: the second half of profile §8.2, in its order. Returns the list's age in seconds. */
 async function requireUnrevoked(
   entry: StatusEntry,
-  maxAge: number,
+  { pushed, pulled }: ListAge,
   policy: Policy,
   tell: () => UnixSeconds,
   ports: LivePorts,
 ): Promise<number> {
+  const maxAge = entry.issuers.every(issuer => ports.streams.isHealthy(issuer)) ? pushed : pulled
   const copy = await openAt(entry, maxAge, policy, ports)
   // what is old by its own date may have been signed anew since it was fetched
   const isOld = copy.age > 0 && tell() - copy.list.validFrom > MAX_LIST_AGE

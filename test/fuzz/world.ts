@@ -69,6 +69,7 @@ export async function portsOf(
     },
     listVersions,
     revocations: memoryRevocations(),
+    streams: { isHealthy: () => false },
     chains: {
       keep: () => Promise.resolve(),
       find: (...names) => {

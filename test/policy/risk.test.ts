@@ -15,12 +15,14 @@ const NOTHING = { challenge: false, identity: 'none', approval: false, commit: f
 
 test('a policy that says nothing asks for fresh status alone', () => {
   const ages = [300, 60, 10, 0]
-  expect(asked({})).toEqual(RISKS.map((risk, index) => ({ risk, maxStatusAge: ages[index], ...NOTHING })))
+  expect(asked({})).toEqual(
+    RISKS.map((risk, index) => ({ risk, maxStatusAge: { pushed: ages[index], pulled: ages[index] }, ...NOTHING })),
+  )
 })
 
 test('an action that is not named is of low risk', () => {
   expect(demandsOf('other', policy({ challenge: { from: 'low' }, approval: { from: 'medium' } }))).toEqual({
-    ...{ risk: 'low', maxStatusAge: 300 },
+    ...{ risk: 'low', maxStatusAge: { pushed: 300, pulled: 300 } },
     ...{ ...NOTHING, challenge: true },
   })
   expect(demandsOf('__proto__', policy({ commit: { from: 'medium' } })).commit).toBe(false)

@@ -52,6 +52,8 @@ export function portsThatMiss(): void {
   createVerifier(policy, without('listVersions'))
   // @ts-expect-error the port is missing
   createVerifier(policy, without('revocations'))
+  // @ts-expect-error streams are required
+  createVerifier(policy, without('streams'))
   // @ts-expect-error the port is missing
   createVerifier(policy, without('chains'))
   // @ts-expect-error the port is missing

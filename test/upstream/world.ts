@@ -191,6 +191,7 @@ export function world({ policy = {}, revoked = [], listAge = 0, clock = () => NO
     },
     listVersions: memoryVersions(),
     revocations: memoryRevocations(),
+    streams: { isHealthy: () => false },
     chains: memoryChains({ now: () => NOW }),
     nonces,
     // of a process that started before any of the presentations here was made

@@ -75,7 +75,7 @@ test.each([
         facts: {
           self: SELF,
           policyVersion: policy.version,
-          maxAge,
+          maxAge: { pushed: maxAge, pulled: maxAge },
           watched: [
             { link: 0, digest: root.digest, subject: planner.did, validUntil: NOW + 3600, revokers, entries },
             {

@@ -108,7 +108,11 @@ describe('the answer', () => {
     const policy = policyOf({ risk: { book: 'high' }, identityIssuers: [agency.did], ...change })
     const it = await explained(await goodChain(), { policy })
     expect(answer(it)).toContain(due)
-    expect(it.asks).toMatchObject({ risk: 'high', maxStatusAge: 10, commit: change['commit'] !== undefined })
+    expect(it.asks).toMatchObject({
+      risk: 'high',
+      maxStatusAge: { pushed: 10, pulled: 10 },
+      commit: change['commit'] !== undefined,
+    })
   })
 })
 

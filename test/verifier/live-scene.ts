@@ -77,6 +77,7 @@ export async function walk(
 ) {
   const watch: Watch = { link: null, live: [] }
   const tell = (): number => now
-  const told = await sentence(async () => requireLive(await opened(chain), [], maxAge, policyOf(), tell, ports, watch))
+  const age = { pushed: maxAge, pulled: maxAge }
+  const told = await sentence(async () => requireLive(await opened(chain), [], age, policyOf(), tell, ports, watch))
   return { told, watch }
 }

@@ -177,7 +177,9 @@ describe('the key of a list', () => {
     expect((await walk(await chainOf(), down)).told).toBe(because(trouble.message))
     const watch: Watch = { link: null, live: [] }
     const chain = await opened(await chainOf())
-    await expect(requireLive(chain, [], 300, policyOf(), () => NOW, down, watch)).rejects.toMatchObject({
+    await expect(
+      requireLive(chain, [], { pushed: 300, pulled: 300 }, policyOf(), () => NOW, down, watch),
+    ).rejects.toMatchObject({
       code: 'STATUS_SIGNATURE',
       kind: 'unavailable',
       cause: trouble,

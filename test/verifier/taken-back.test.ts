@@ -114,7 +114,8 @@ test('at the commit point the same is asked of what was found live, and found li
   const before = (await walk(chain, ports)).watch.live
   const watched = before.map(one => one.watched)
   const again: Watch = { link: null, live: [] }
-  const ask = (): Promise<void> => requireStillLive(watched, 10, policyOf(), () => NOW, ports, again)
+  const age = { pushed: 10, pulled: 10 }
+  const ask = (): Promise<void> => requireStillLive(watched, age, policyOf(), () => NOW, ports, again)
   expect(await sentence(ask)).toBe(says('STATUS_STALE', { list: SECOND, age: 20, max: 10 }))
   expect(asked.slice(2)).toEqual([
     { url: LIST, maxAge: 10 },

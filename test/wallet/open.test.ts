@@ -165,6 +165,7 @@ describe('a long-lived agent with a did:web', () => {
     const state = singleProcessState({ now: () => systemClock.now() - 60 }, systemIds)
     const verifier = createVerifier(parsePolicy(POLICY), {
       ...{ clock: systemClock, ids: systemIds, ...network, ...state },
+      streams: { isHealthy: () => false },
       audit: { record: () => Promise.resolve() },
     })
     const ask = async (agent: WalletAgent) => {

@@ -115,6 +115,7 @@ async function run(given: JsonObject, runner: VectorRunner): Promise<string> {
     clock: { now: () => Number(given['now']) },
     keys: keysOf(objectAt(given, 'didKeys')),
     statusLists: listsOf(objectAt(given, 'statusLists')),
+    streams: { isHealthy: () => false },
     revocations: {
       learn: () => Promise.resolve(),
       about: targets => Promise.resolve(targets.filter(target => revoked.has(target)).flatMap(byEveryRoot)),

@@ -24,11 +24,6 @@ const NUMBER = /^\d{1,15}$/
  */
 export function routeEvents(app: FastifyInstance, { readers, resourceServers, ...parts }: EventParts): void {
   const feed = serveFeed(parts)
-  // what a request changed is told when it is answered, not at the next look
-  app.addHook('onResponse', (request, _reply, done) => {
-    if (request.method !== 'GET') feed.look()
-    done()
-  })
   app.addHook('preClose', done => {
     feed.close()
     done()

@@ -6,9 +6,25 @@ import { ProcuraError } from '../../errors.js'
 import { signJws, type Signer } from '../../jws/compact.js'
 import type { Clock, IssuingKeys, Outbox } from '../../ports.js'
 
+/** Rings when this process announced something, so that nobody waits for the next look. */
+export class Bell {
+  #listener: () => void = () => undefined
+
+  /** Calls `listener` from now on, and nobody else. */
+  hear(listener: () => void): void {
+    this.#listener = listener
+  }
+
+  /** Calls who listens, if anybody does. */
+  ring(): void {
+    this.#listener()
+  }
+}
+
 /** What a feed is served from. */
 export interface FeedParts {
-  readonly outbox: Outbox
+  readonly outbox: Pick<Outbox, 'since' | 'span'>
+  readonly bell: Bell
   /** the issuer's */
   readonly keys: Pick<IssuingKeys, 'did' | 'signer'>
   readonly clock: Clock
@@ -41,8 +57,6 @@ export interface ServedFeed {
    * @throws SERVICE_UNAVAILABLE - too many readers
    */
   stream(to: ServerResponse, after: number): void
-  /** Looks for news at once. */
-  look(): void
   /** Ends all streams. */
   close(): void
 }
@@ -58,6 +72,8 @@ const HEAD = {
   'cache-control': 'no-store',
   // a proxy that collects would turn a second into minutes
   'x-accel-buffering': 'no',
+  // the end of the stream is the end of its connection: a service that stops waits for none
+  connection: 'close',
 }
 
 interface Beat {
@@ -67,7 +83,7 @@ interface Beat {
 
 /** Serves the outbox of this service; tokens are signed when they are asked for. */
 export function serveFeed(parts: FeedParts): ServedFeed {
-  const { outbox, keys, clock, heartbeat = HEARTBEAT * 1000, patience = 10_000, maxReaders = 1000 } = parts
+  const { outbox, bell, keys, clock, heartbeat = HEARTBEAT * 1000, patience = 10_000, maxReaders = 1000 } = parts
   const signed = new LRUCache<string, string>({ max: KEPT })
   const readers = new Map<ServerResponse, () => void>()
   let timer: NodeJS.Timeout | null = null
@@ -171,6 +187,7 @@ export function serveFeed(parts: FeedParts): ServedFeed {
     }
   }
 
+  bell.hear(look)
   return {
     async page(after, limit) {
       const sets = (await tokens(after, limit)).map(one => one.token)
@@ -198,7 +215,6 @@ export function serveFeed(parts: FeedParts): ServedFeed {
         () => to.destroy(),
       )
     },
-    look,
     close: closeAll,
   }
 }

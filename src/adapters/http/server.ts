@@ -11,6 +11,7 @@ import { challengeBody, decisionBody, grantBody, parseBody, verifyBody } from '.
 import { keepChain } from './chains.js'
 import { provePossession, proveCaller, proveResourceServer, type ProofPorts, type ResourceServer } from './callers.js'
 import { routeEvents, type EventParts } from './events.js'
+import { endSilentConnections } from './silent.js'
 import { PROBLEM, toProblem, toRefusal } from './problem.js'
 import { statusRoutes } from './status-routes.js'
 import { subjectRoutes, toIssued } from './subjects.js'
@@ -87,6 +88,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
 
   statusRoutes(app, parts.issuer, caller)
 
+  endSilentConnections(app)
   routeEvents(app, { ...parts.events, resourceServers: parts.resourceServers })
 
   app.post('/v1/verify', async request => {

@@ -10,6 +10,8 @@ export interface Database extends Transactions {
   readonly place: string
   /** For Veramo's stores and our repositories: each operation joins the transaction it is called in. */
   readonly dataSource: DataSource
+  /** True inside the work of `transaction`. */
+  isInTransaction(): boolean
   /** Waits for what was begun, then closes. Closing twice is the same as once. @throws STORAGE_UNAVAILABLE */
   close(): Promise<void>
 }
@@ -28,6 +30,7 @@ export async function openDatabase(url: string): Promise<Database> {
     place: dataSource.place,
     dataSource,
     transaction: work => dataSource.atomically(work),
+    isInTransaction: () => dataSource.isInTransaction,
     close: () => dataSource.destroy(),
   }
 }

@@ -49,7 +49,7 @@ export abstract class JoiningDataSource extends DataSource {
 
   /** Closes after everything that was begun has ended. Closing twice is the same as once. @throws STORAGE_UNAVAILABLE */
   override destroy(): Promise<void> {
-    if (this.#current.getStore()?.over === false) {
+    if (this.isInTransaction) {
       return Promise.reject(new Error('a store cannot be closed inside one of its transactions'))
     }
     return (this.#closing ??= this.#shut())
@@ -85,6 +85,11 @@ export abstract class JoiningDataSource extends DataSource {
   atomically<T>(work: () => Promise<T>): Promise<T> {
     const outer = this.#current.getStore()
     return outer === undefined ? this.#outermost(work) : nested(outer, work)
+  }
+
+  /** True inside the work of a transaction. */
+  get isInTransaction(): boolean {
+    return this.#current.getStore()?.over === false
   }
 
   /** A runner that joins nothing. */

@@ -1,6 +1,6 @@
 import { type MigrationInterface, type QueryRunner, Table } from 'typeorm'
 
-/** Makes the table of how far each feed was followed. */
+/** Makes the table of how far each feed was followed, and the row by which events and effects take turns. */
 export class CreateFeedPositions1793000000031 implements MigrationInterface {
   readonly name = 'CreateFeedPositions1793000000031'
 
@@ -15,10 +15,13 @@ export class CreateFeedPositions1793000000031 implements MigrationInterface {
         ],
       }),
     )
+    // what events and commit points lock
+    await runner.query("INSERT INTO installation (name, value) VALUES ('lock events', '')")
   }
 
   /** Drops it; feeds are read from their beginning then. */
   async down(runner: QueryRunner): Promise<void> {
+    await runner.query("DELETE FROM installation WHERE name = 'lock events'")
     await runner.dropTable('feed_position')
   }
 }

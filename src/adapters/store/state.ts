@@ -1,11 +1,12 @@
-import { In, LessThan, MoreThan, MoreThanOrEqual, type DataSource } from 'typeorm'
+import { LessThan, MoreThan, MoreThanOrEqual, type DataSource } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
-import type { Chains, Clock, Ids, ListVersions, Nonces, Revocations, State } from '../../ports.js'
+import type { Chains, Clock, Ids, ListVersions, Nonces, State } from '../../ports.js'
 import type { Database } from './database.js'
 import { feedPositionsOf } from './feed-positions.js'
 import { deleteOne, insertMissing } from './insert.js'
 import { ledgerOf, translate } from './ledger.js'
-import { ChainTable, EventTable, NonceTable, VersionTable } from './state-entities.js'
+import { revocationsOf } from './revocations.js'
+import { ChainTable, NonceTable, VersionTable } from './state-entities.js'
 
 /** Seconds a nonce is good for. */
 const NONCE_TTL = 60
@@ -20,7 +21,7 @@ export function storeState(database: Database, clock: Clock, ids: Ids, maxChains
     listVersions: versionsOf(database.dataSource),
     chains: chainsOf(database.dataSource, clock, maxChains),
     nonces: noncesOf(database.dataSource, clock, ids),
-    revocations: revocationsOf(database.dataSource),
+    revocations: revocationsOf(database),
     feedPositions: feedPositionsOf(database.dataSource),
   }
 }
@@ -43,20 +44,6 @@ function noncesOf(dataSource: DataSource, clock: Clock, ids: Ids): Nonces {
       translate('REPLAY_UNAVAILABLE', () =>
         nonces.existsBy({ nonce: `${self} ${nonce}`, until: MoreThanOrEqual(clock.now()) }),
       ),
-  }
-}
-
-function revocationsOf(dataSource: DataSource): Revocations {
-  const events = dataSource.getRepository(EventTable)
-  const unavailable = (cause: unknown): never => {
-    throw new ProcuraError('STATUS_UNAVAILABLE', { list: 'events', why: 'they cannot be read' }, { cause })
-  }
-  return {
-    async learn({ target, signer }) {
-      await insertMissing(dataSource, EventTable, { target, signer }).catch(unavailable)
-    },
-    about: (targets, signers) =>
-      events.findBy({ target: In([...targets]), signer: In([...signers]) }).catch(unavailable),
   }
 }
 

@@ -1,6 +1,7 @@
 import { MAX_CREDENTIAL } from '../../credential/credential.js'
 import { openChain, requireInTime, type Chain, type Link } from '../../delegation/chain.js'
 import { readJws } from '../../jws/compact.js'
+import type { ListAge } from '../../policy/feeds.js'
 import type { Policy } from '../../policy/policy.js'
 import { demandsOf } from '../../policy/risk.js'
 import { requireRootKey, requireTrustedRoot } from '../../verifier/checks.js'
@@ -34,7 +35,11 @@ export async function requireCredential(token: string, policy: Policy, ports: Ve
 }
 
 /** No call is made, so none is known: assume the one whose status may be oldest by the least. */
-function strictestAge([{ claims }]: Chain, policy: Policy): number {
+function strictestAge([{ claims }]: Chain, policy: Policy): ListAge {
   const actions = claims.authority.grants.flatMap(grant => grant.actions)
-  return Math.min(...actions.map(action => demandsOf(action, policy).maxStatusAge))
+  const ages = actions.map(action => demandsOf(action, policy).maxStatusAge)
+  return {
+    pushed: Math.min(...ages.map(({ pushed }) => pushed)),
+    pulled: Math.min(...ages.map(({ pulled }) => pulled)),
+  }
 }
