@@ -39,7 +39,7 @@ async function hostile(answer: Answer, listVersions?: ListVersions) {
       requireLive(
         chain,
         [],
-        maxAge,
+        { pushed: maxAge, pulled: maxAge },
         policyOf(),
         () => clock.seconds,
         { ...ports, statusLists: lists, listVersions: listVersions ?? ports.listVersions },
