@@ -58,7 +58,7 @@ export const CredentialTable = table<CredentialRow>({
     suspensionIndex: { ...whole, name: 'suspension_index', nullable: true },
   },
   indices: [
-    { name: 'stored_credential_id', columns: ['id'] },
+    { name: 'stored_credential_id', columns: ['id', 'issuer'] },
     { name: 'stored_credential_subject', columns: ['subject', 'validUntil'] },
     { name: 'stored_credential_parent', columns: ['parent'] },
     { name: 'stored_credential_issuer', columns: ['issuer', 'validUntil'] },

@@ -42,7 +42,7 @@ export class CreateProcuraTables1793000000001 implements MigrationInterface {
           optional(whole('suspension_index')),
         ],
         indices: [
-          { name: 'stored_credential_id', columnNames: ['id'] },
+          { name: 'stored_credential_id', columnNames: ['id', 'issuer'] },
           { name: 'stored_credential_subject', columnNames: ['subject', 'valid_until'] },
           { name: 'stored_credential_parent', columnNames: ['parent'] },
           { name: 'stored_credential_issuer', columnNames: ['issuer', 'valid_until'] },
