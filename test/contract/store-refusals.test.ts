@@ -230,7 +230,9 @@ describe('SQLite: refusals', () => {
         }),
       )
     }
-    const [row] = await store.dataSource.query<[{ rows: number }]>('SELECT COUNT(*) AS rows FROM installation')
+    const [row] = await store.dataSource.query<[{ rows: number }]>(
+      "SELECT COUNT(*) AS rows FROM installation WHERE value = 'x'",
+    )
     expect(row.rows).toBe(0)
     await store.close()
   })
