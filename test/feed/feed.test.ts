@@ -160,10 +160,14 @@ describe('a host in the middle', () => {
     await recovered(ear, victim)
   })
 
-  test('that repeats old events and old heartbeats changes nothing', async () => {
+  test('that repeats old events changes nothing', async () => {
     const ear = await follow()
     const old: string[] = []
-    relay.change = token => [...old, token, ...(old.push(token) > 20 ? [] : [token])]
+    relay.change = token => {
+      if (isHeartbeat(token)) return [token]
+      old.push(token)
+      return [...old, token]
+    }
     await announce({})
     await announce({})
     await until(async () => ear.standing().seq === (await last()))
