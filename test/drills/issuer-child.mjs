@@ -41,9 +41,16 @@ try {
   process.exit(0)
 }
 const keys = { find: () => Promise.resolve(null), all: () => Promise.resolve([]) }
+const issuing = {
+  did,
+  signer: () => Promise.resolve(signer),
+  listed: () => Promise.resolve([{ kid: signer.kid, key: publicKey }]),
+  /** @param {string} kid */
+  find: kid => Promise.resolve(kid === signer.kid ? { key: publicKey, isListed: true } : null),
+}
 const statusBase = 'https://drill.example/v1/status/'
 const issuer = createIssuer(
-  { signer, publicKey, statusBase },
+  { keys: issuing, statusBase },
   {
     ...store,
     /** @param {() => Promise<unknown>} work */

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bitAt, decodeList } from '../../src/status/bitstring.js'
-import { killed } from '../drills/killing.js'
-import { startIssuer, tellings, type Told } from '../drills/issuer-process.js'
+import { killed } from '../drills/killing.mjs'
+import { startIssuer, tellings, type Told } from '../drills/issuer-process.mjs'
 
 let folder: string
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'procura-issuing-'))))
