@@ -406,6 +406,8 @@ export interface StatusRows {
   set(list: string, indexes: readonly number[], by: Did, at: UnixSeconds): Promise<number>
   /** Clears bits of a list of suspensions. @returns `changes` of the list from which on they are clear */
   clear(list: string, indexes: readonly number[]): Promise<number>
+  /** Until the transaction around it ends, nobody else sets or clears bits of the list. */
+  lock(list: string): Promise<void>
   /** Those of the indexes that are set. */
   setAmong(list: string, indexes: readonly number[]): Promise<ReadonlySet<number>>
   /** The indexes that are set in a list, lowest first. */

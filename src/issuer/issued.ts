@@ -12,6 +12,7 @@ import { batchesOf, type Changes } from './change.js'
 import type { Issuer, IssuerIdentity, IssuerPorts } from './issuer.js'
 import type { Leases } from './lease.js'
 import { ownKey, type OpenOwn } from './own.js'
+import type { Places } from './places.js'
 
 /** Says who an agent is, and for how long. */
 export interface IdentityRequest {
@@ -29,6 +30,7 @@ export type ForSubjects = Pick<Issuer, 'identify' | 'liveOf' | 'reissue'>
 export interface Issuing extends Pick<Issuer, 'grant'> {
   readonly leases: Pick<Leases, 'placesFor'>
   readonly changes: Changes
+  readonly places: Pick<Places, 'held'>
 }
 
 /** Issues identity credentials, and everything anew when a key is replaced. */
@@ -36,7 +38,7 @@ export function createForSubjects(
   { keys, statusBase }: IssuerIdentity,
   ports: IssuerPorts,
   open: OpenOwn,
-  { grant, leases, changes }: Issuing,
+  { grant, leases, changes, places }: Issuing,
 ): ForSubjects {
   const { clock, ids, credentials } = ports
 
@@ -76,19 +78,26 @@ export function createForSubjects(
     return held.filter(({ issuer, parent }) => issuer === keys.did && parent === null)
   }
 
+  /**
+   * Nothing comes of an identity credential, and nothing of a root whose key was dropped: who stole that may have signed it.
+   */
   async function issueAgain(
     { token, validUntil }: StoredCredential,
     to: Did,
     key: PublicKey,
-  ): Promise<readonly StoredCredential[]> {
+    isSuspended: boolean,
+  ): Promise<StoredCredential | null> {
     const ttl = validUntil - clock.now()
     const sealed = readJws(token, 'vc+jwt', MAX_CREDENTIAL, 'issued credential')
     const { key: signedWith } = await ownKey(keys, sealed.kid)
     const { type } = openJws(sealed, signedWith)
-    if (Array.isArray(type) && type.includes(IDENTITY)) return []
-    const { authority } = leafOf((await open([token])).chain).claims
-    const draft: unknown = toAuthorityJson(authority)
-    return [await grant({ to, key, authority: draft as AuthorityDraft, ttl })]
+    if (Array.isArray(type) && type.includes(IDENTITY)) return null
+    const { chain, isListed } = await open([token])
+    if (!isListed) return null
+    const draft: unknown = toAuthorityJson(leafOf(chain).claims.authority)
+    // what is suspended must be able to stay so, however short it lives
+    const suspendable = isSuspended ? { suspendable: true } : {}
+    return grant({ to, key, authority: draft as AuthorityDraft, ttl, ...suspendable })
   }
 
   return {
@@ -96,9 +105,15 @@ export function createForSubjects(
     liveOf,
     reissue: (from, to, key, by) =>
       ports.transaction(async () => {
-        const anew: StoredCredential[] = []
         const old = await liveOf(from)
-        for (const one of old) anew.push(...(await issueAgain(one, to, key)))
+        const [revoked, suspended] = [await places.held(old, 'revocation'), await places.held(old, 'suspension')]
+        const anew: StoredCredential[] = []
+        for (const one of old.filter(({ digest }) => !revoked.has(digest))) {
+          const made = await issueAgain(one, to, key, suspended.has(one.digest))
+          if (made === null) continue
+          anew.push(made)
+          if (suspended.has(one.digest)) await changes.apply(batchesOf([made]), 'suspend', by)
+        }
         await changes.apply(batchesOf(old), 'revoke', by)
         return anew
       }),

@@ -165,7 +165,8 @@ export interface Issuer extends Pick<Publisher, 'list' | 'tend'> {
   liveOf(subject: Did): Promise<readonly StoredCredential[]>
   /**
    * Issues the roots of this issuer that a subject holds anew, to another DID or key, for the rest of their lives, and
-   * revokes the old ones; identity credentials are revoked only.
+   * revokes the old ones. What is revoked is not issued again, nor what a dropped key signed; what is suspended stays so.
+   * Identity credentials are revoked only.
    *
    * @param by - who asked for it
    */
@@ -183,7 +184,7 @@ export function createIssuer(identity: IssuerIdentity, ports: IssuerPorts): Issu
   return {
     did: identity.keys.did,
     grant,
-    ...createForSubjects(identity, ports, open, { grant, leases, changes }),
+    ...createForSubjects(identity, ports, open, { grant, leases, changes, places }),
     lease: (...asked) => leases.lease(...asked),
     leaseUnder: (...asked) => leases.leaseUnder(...asked),
     ...createRevocations(identity, ports, open, changes),

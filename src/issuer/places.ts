@@ -17,6 +17,12 @@ export interface Places {
    * CALLER_FORBIDDEN where its index was leased to somebody else. So nobody revokes another's by copying its index.
    */
   find(credentials: readonly StoredCredential[], purpose: StatusPurpose): Promise<readonly (Placed | ProcuraError)[]>
+  /**
+   * Those whose bit of a purpose is set. Inside a transaction: until it ends nobody sets or clears one of these bits.
+   *
+   * @returns digests
+   */
+  held(credentials: readonly StoredCredential[], purpose: StatusPurpose): Promise<ReadonlySet<string>>
   /** Requires that none of the credentials is revoked or suspended here. @throws STATUS_REVOKED, STATUS_SUSPENDED */
   requireUnset(credentials: readonly StoredCredential[]): Promise<void>
 }
@@ -57,6 +63,21 @@ export function createPlaces({ statusBase }: IssuerIdentity, { statusRows }: Iss
         }
         return { credential, place, list: place.url.slice(statusBase.length) }
       })
+    },
+
+    async held(credentials, purpose) {
+      const standing = new Set<string>()
+      const placed = credentials
+        .flatMap(one => placeOf(one, purpose) ?? [])
+        .filter(({ url }) => url.startsWith(statusBase))
+      for (const [url, indexes] of byList(placed)) {
+        const list = url.slice(statusBase.length)
+        await statusRows.lock(list)
+        for (const index of await statusRows.setAmong(list, indexes)) standing.add(`${url}#${index}`)
+      }
+      const isSet = (place: StatusPlace | null): boolean =>
+        place !== null && standing.has(`${place.url}#${place.index}`)
+      return new Set(credentials.filter(one => isSet(placeOf(one, purpose))).map(({ digest }) => digest))
     },
 
     async requireUnset(credentials) {

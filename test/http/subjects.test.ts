@@ -168,6 +168,29 @@ describe('the life of a subject', () => {
     expect([status, body['code']]).toEqual([409, 'SUBJECT_STATE'])
   })
 
+  test('who is stopped by a revocation is retired too, and comes back under no other key', async () => {
+    const [agent, next] = [await newAgent(), await newAgent()]
+    await call(operator, 'POST', '/v1/subjects', registration(agent))
+    const state = async () => (await call(operator, 'GET', `/v1/subjects/${agent.did}`)).body['state']
+    for (const [change, expected] of [
+      ['suspend', 'suspended'],
+      ['suspend', 'suspended'],
+      ['resume', 'active'],
+      ['revoke', 'retired'],
+      ['revoke', 'retired'],
+      ['resume', 'retired'],
+    ] as const) {
+      const { status } = await call(operator, 'POST', '/v1/revocations', { agent: agent.did, change })
+      expect([status, await state()]).toEqual([200, expected])
+    }
+    const path = `/v1/subjects/${agent.did}/rotate`
+    const body = { did: next.did, possession: await possession(next.holder, path) }
+    for (const by of [agent.holder, operator])
+      expect(
+        (await call(by, 'POST', path, { ...body, possession: await possession(next.holder, path) })).body['code'],
+      ).toBe('SUBJECT_STATE')
+  })
+
   test('a rotated key takes over; the old one is a stranger', async () => {
     const [before, after] = [await newAgent(), await newAgent()]
     await call(operator, 'POST', '/v1/subjects', registration(before))

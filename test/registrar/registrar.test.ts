@@ -224,6 +224,20 @@ describe('rotating a key', () => {
     for (const one of [...rotated.credentials, rotated.identity!]) expect(await isRevoked(one)).toBe(false)
   })
 
+  test('what was taken back is not given again, and what is suspended stays so', async () => {
+    await register()
+    const [taken, paused, kept] = [await grant(), await grant(planner.did, 900), await grant(planner.did, 1200)]
+    await scene.issuer.revoke(taken.digest, admin.did, true)
+    await scene.issuer.change(paused.digest, 'suspend', admin.did, true)
+    const { credentials } = await scene.registrar.rotate(planner.did, booker.did, booker.publicKey, as(planner))
+    expect(credentials.map(({ validUntil }) => validUntil).sort()).toEqual([paused.validUntil, kept.validUntil])
+    for (const one of credentials) {
+      const name = one.suspension!.url.split('/').at(-1)!
+      const suspended = (await scene.store.statusRows.setAmong(name, [one.suspension!.index])).size === 1
+      expect(suspended).toBe(one.validUntil === paused.validUntil)
+    }
+  })
+
   test('a did:web keeps its name; what was issued under the old key ends', async () => {
     const did = 'did:web:acme.example:agents:planner' as const
     await scene.registrar.register({ ...registrationOf(planner), did }, admin)

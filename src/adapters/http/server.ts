@@ -86,7 +86,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     return reply
   })
 
-  statusRoutes(app, parts.issuer, caller)
+  statusRoutes(app, parts, caller)
 
   endSilentConnections(app)
   routeEvents(app, { ...parts.events, resourceServers: parts.resourceServers })

@@ -2,18 +2,26 @@ import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Did } from '../../did/did.js'
 import { isProcuraError, ProcuraError } from '../../errors.js'
-import type { Changed } from '../../issuer/change.js'
+import type { Changed, StatusChange } from '../../issuer/change.js'
 import type { Issuer } from '../../issuer/issuer.js'
-import type { Caller } from '../../registrar/registrar.js'
+import type { Subjects, SubjectState } from '../../ports.js'
+import type { Caller, Registrar } from '../../registrar/registrar.js'
 import { allocationBody, emptyBody, parseBody, revocationBody, type RevocationBody } from './bodies.js'
 
 /** Status lists may be kept this long by caches in between (profile §8.1). */
 const LIST_CACHE = 'public, max-age=5, must-revalidate'
 
+/** What these routes answer with. */
+export interface StatusParts {
+  readonly issuer: Issuer
+  readonly registrar: Pick<Registrar, 'retire' | 'suspend' | 'resume'>
+  readonly subjects: Pick<Subjects, 'find'>
+}
+
 /** Status lists, leases of their indexes, and changes of status. */
 export function statusRoutes(
   app: FastifyInstance,
-  issuer: Issuer,
+  { issuer, registrar, subjects }: StatusParts,
   caller: (request: FastifyRequest) => Promise<Caller>,
 ): void {
   app.get<{ Params: { list: string } }>('/v1/status/:list', async (request, reply) => {
@@ -38,10 +46,32 @@ export function statusRoutes(
   })
 
   app.post('/v1/revocations', async request => {
-    const { did: by, isAdmin } = await caller(request)
+    const who = await caller(request)
+    const { did: by, isAdmin } = who
     const body = parseBody(revocationBody, request.body)
-    return body.dryRun === true ? blast(issuer, body, by, isAdmin) : change(issuer, body, by, isAdmin)
+    if (body.dryRun === true) return blast(issuer, body, by, isAdmin)
+    const answer = await change(issuer, body, by, isAdmin)
+    if (isAdmin && body.agent !== undefined) await register(body.agent, body.change ?? 'revoke', who)
+    return answer
   })
+
+  /** The register follows: who was stopped gets nothing new, and comes back under no other key. */
+  async function register(agent: Did, how: StatusChange, by: Caller): Promise<void> {
+    const { verb, from } = MOVES[how]
+    const state = (await subjects.find(agent))?.state
+    if (state !== undefined && from.includes(state)) await registrar[verb](agent, by)
+  }
+}
+
+interface Move {
+  readonly verb: keyof StatusParts['registrar']
+  readonly from: readonly SubjectState[]
+}
+
+const MOVES: Readonly<Record<StatusChange, Move>> = {
+  revoke: { verb: 'retire', from: ['active', 'suspended'] },
+  suspend: { verb: 'suspend', from: ['active'] },
+  resume: { verb: 'resume', from: ['suspended'] },
 }
 
 async function change(issuer: Issuer, body: RevocationBody, by: Did, isAdmin: boolean): Promise<object> {

@@ -113,10 +113,11 @@ export function followFeed(source: FeedSource, options: FollowOptions): Followin
     seq = number
   }
 
-  async function note({ first, last, at }: Heartbeat): Promise<Noted> {
+  /** @returns `null` for one that is older than what was heard: it proves nothing, and whoever repeats it ends nothing */
+  async function note({ first, last, at }: Heartbeat): Promise<Noted | null> {
     if (Math.abs(clock.now() - at) > SKEW) throw broken('a heartbeat of another time')
     if (last < seq) {
-      if (at < newest) throw broken('an old heartbeat')
+      if (at <= newest) return null
       await moveTo(0) // restored from an older copy: the same numbers may name other events
       throw broken('the feed went back')
     }
@@ -127,7 +128,7 @@ export function followFeed(source: FeedSource, options: FollowOptions): Followin
     return { isWhole: last === seq, isNew }
   }
 
-  /** @returns what a heartbeat says; `null` for an announcement */
+  /** @returns what a heartbeat says; `null` for an old one and for an announcement */
   async function take(token: string): Promise<Noted | null> {
     const sealed = readEvent(token, issuer)
     const key = await find(sealed)
@@ -177,10 +178,11 @@ export function followFeed(source: FeedSource, options: FollowOptions): Followin
       if (opened.kind !== 'open') throw broken(opened.kind === 'failed' ? opened.why : opened.kind)
       let isFirst = true
       for await (const token of messagesOf(opened.body, 2 * MAX_EVENT)) {
+        const before = seq
         const noted = await take(token)
-        if (noted === null) await positions.write(name, seq)
-        else if (noted.isWhole && (noted.isNew || heard === null)) hear(timer)
-        else if (!noted.isWhole && !isFirst) throw broken('an event is missing')
+        if (seq > before) await positions.write(name, seq)
+        if (noted?.isWhole === true && (noted.isNew || heard === null)) hear(timer)
+        else if (noted?.isWhole === false && !isFirst) throw broken('an event is missing')
         isFirst = false
       }
       throw broken('the stream ended')

@@ -111,6 +111,7 @@ export class StatusTables implements StatusRows {
   /** Sets bits that were handed out. */
   async set(list: string, indexes: readonly number[], by: Did, at: UnixSeconds): Promise<number> {
     return this.#transactions.transaction(async () => {
+      await this.lock(list)
       const row = await this.#lists.findOneOrFail({ select: [...BARE], where: { name: list } })
       const { positionOf } = this.#permutationOf(row)
       if (!indexes.every(index => isIndexOf(row, index) && positionOf(index) < row.taken)) {
@@ -128,11 +129,17 @@ export class StatusTables implements StatusRows {
   /** Clears bits of a list of suspensions. */
   async clear(list: string, indexes: readonly number[]): Promise<number> {
     return this.#transactions.transaction(async () => {
+      await this.lock(list)
       const { purpose } = await this.#lists.findOneOrFail({ select: ['name', 'purpose'], where: { name: list } })
       if (purpose !== 'suspension') throw new RangeError(`list ${list} is not of suspensions`)
       for (const index of indexes) await this.#bits.delete({ list, index })
       return this.#changed(list, indexes.length > 0)
     })
+  }
+
+  /** Holds the list: a write that changes nothing waits for others and keeps them waiting. */
+  async lock(list: string): Promise<void> {
+    await this.#lists.increment({ name: list }, 'changes', 0)
   }
 
   /** Those of the indexes that are set. */
