@@ -1,32 +1,37 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { Option, type Command } from 'commander'
 import { keysList, keysRotate, type KeysOptions } from '../adapters/cli/keys.js'
-import { terminal } from '../adapters/cli/terminal.js'
+import type { Shell } from './program.js'
+
+interface Places {
+  readonly config: string
+  readonly wallet?: string
+}
 
 const places = (command: Command): Command =>
   command
     .option('-c, --config <file>', 'the agent file of a service', 'agent.yml')
     .option('-w, --wallet <url>', 'a wallet instead, with its key file beside it')
     .addOption(new Option('-o, --output <form>', 'form of the output').choices(['json', 'table']).default('table'))
-const keysWorld = ({ config, wallet }: { readonly config: string; readonly wallet?: string }) => ({
+const keysWorld = ({ config, wallet }: Places, { terminal, environment }: Shell) => ({
   terminal,
   open: async () => {
     const { openKeys } = await import('./keys.js')
-    return openKeys({ config, environment: process.env, ...(wallet === undefined ? {} : { wallet }) })
+    return openKeys({ config, environment, ...(wallet === undefined ? {} : { wallet }) })
   },
   until: (time: number) => wait(Math.max(0, time * 1000 - Date.now())),
 })
-type KeysFlags = KeysOptions & { readonly config: string; readonly wallet?: string }
+type KeysFlags = KeysOptions & Places
 
 /** Adds `procura keys …`. */
-export function addKeyCommands(program: Command): void {
+export function addKeyCommands(program: Command, shell: Shell): void {
   const keys = program.command('keys').description('the keys of a service or a wallet')
 
   places(keys.command('list'))
     .description('show the versions of the key-encryption key, and the keys of the issuer')
     .addHelpText('after', '\nExample:\n  procura keys list --config agent.yml')
     .action(async (options: KeysFlags) => {
-      process.exitCode = await keysList(options, keysWorld(options))
+      shell.exit(await keysList(options, keysWorld(options, shell)))
     })
 
   places(keys.command('rotate'))
@@ -39,6 +44,6 @@ export function addKeyCommands(program: Command): void {
     .option('--emergency', 'with --issuer: a new key signs at once, all others are dropped at once')
     .addHelpText('after', '\nExample:\n  procura keys rotate --config agent.yml --drop-old')
     .action(async (options: KeysFlags) => {
-      process.exitCode = await keysRotate(options, keysWorld(options))
+      shell.exit(await keysRotate(options, keysWorld(options, shell)))
     })
 }

@@ -2,12 +2,16 @@ import { Option, type Command } from 'commander'
 import { fsckCommand, type FsckOptions } from '../adapters/cli/fsck.js'
 import { revokeCommand, type RevokeOptions } from '../adapters/cli/revoke.js'
 import { publishStatus, showStatus, type StatusOptions } from '../adapters/cli/status.js'
-import { terminal } from '../adapters/cli/terminal.js'
+import { asAdmin } from './as-admin.js'
 import type { AdminOptions } from './admin.js'
 import type { OpenIssuer } from './issuer.js'
+import type { Shell } from './program.js'
 
 /** Adds `revoke`, `status` and `fsck` to the command line. */
-export function addStatusCommands(program: Command): void {
+export function addStatusCommands(program: Command, shell: Shell): void {
+  const { terminal, environment } = shell
+  const withAdmin = (options: AdminOptions, run: (admin: OpenIssuer) => Promise<void>): Promise<void> =>
+    asAdmin(options, environment, run)
   const output = (): Option =>
     new Option('-o, --output <form>', 'form of the output').choices(['json', 'table']).default('table')
   const ofService = (command: Command, example: string): Command =>
@@ -27,7 +31,7 @@ export function addStatusCommands(program: Command): void {
     .addOption(new Option('--resume', 'lift a suspension'))
     .action(async (targets: readonly string[], options: RevokeOptions & AdminOptions) => {
       await withAdmin(options, async admin => {
-        process.exitCode = await revokeCommand(targets, options, { admin, terminal, stream: process.stderr })
+        shell.exit(await revokeCommand(targets, options, { admin, terminal, stream: process.stderr }))
       })
     })
 
@@ -50,21 +54,11 @@ export function addStatusCommands(program: Command): void {
     .addHelpText('after', '\nExample:\n  procura fsck --reconcile')
     .action(async (options: FsckOptions & { readonly config: string }) => {
       const { openRepair } = await import('./fsck.js')
-      const store = await openRepair(options.config, process.env)
+      const store = await openRepair(options.config, environment)
       try {
-        process.exitCode = await fsckCommand(options, { store, terminal })
+        shell.exit(await fsckCommand(options, { store, terminal }))
       } finally {
         await store.close()
       }
     })
-}
-
-async function withAdmin(options: AdminOptions, run: (admin: OpenIssuer) => Promise<void>): Promise<void> {
-  const { openAdmin } = await import('./admin.js')
-  const admin = await openAdmin(options, process.env)
-  try {
-    await run(admin)
-  } finally {
-    await admin.close()
-  }
 }

@@ -8,9 +8,10 @@ import {
   type SubjectOptions,
   type SubjectWorld,
 } from '../adapters/cli/subjects.js'
-import { terminal } from '../adapters/cli/terminal.js'
 import { AUTONOMY } from '../credential/identity.js'
+import { asAdmin } from './as-admin.js'
 import type { AdminOptions } from './admin.js'
+import type { Shell } from './program.js'
 
 const KINDS = {
   agent: {
@@ -33,7 +34,11 @@ const VERBS = {
 } as const
 
 /** Adds `agent`, `person` and `organisation` to the command line. */
-export function addSubjectCommands(program: Command): void {
+export function addSubjectCommands(program: Command, { terminal, environment }: Shell): void {
+  const withAdmin = (options: AdminOptions, act: (world: SubjectWorld) => Promise<void>): Promise<void> =>
+    asAdmin(options, environment, admin =>
+      act({ terminal, admin: { ...admin, register: one => admin.register(one as never) }, newAgent }),
+    )
   for (const [kind, { all, one, example }] of Object.entries(KINDS) as [
     keyof typeof KINDS,
     (typeof KINDS)['agent'],
@@ -85,17 +90,6 @@ export function addSubjectCommands(program: Command): void {
           withAdmin(options, world => changeSubject(did, verb, options, world)),
         )
     }
-  }
-}
-
-async function withAdmin(options: AdminOptions, act: (world: SubjectWorld) => Promise<void>): Promise<void> {
-  // loaded late: help and usage faults should be told at once
-  const { openAdmin } = await import('./admin.js')
-  const admin = await openAdmin(options, process.env)
-  try {
-    await act({ terminal, admin: { ...admin, register: one => admin.register(one as never) }, newAgent })
-  } finally {
-    await admin.close()
   }
 }
 

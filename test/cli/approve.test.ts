@@ -8,7 +8,7 @@ import { openWallet, type ApprovalRequest, type WalletAgent } from '../../src/en
 import type { JsonObject } from '../../src/json.js'
 import { paramsDigest } from '../../src/presentation/request.js'
 import { API, openTestHome, type Home } from '../http/home.js'
-import { procura, procuraAtTerminal } from './run.js'
+import { procura, procuraAtTerminal, procuraProcess } from './run.js'
 
 const PARAMS = { amount: 32_000, currency: 'USD' }
 
@@ -76,7 +76,7 @@ const claimsOf = (token: string) =>
 
 test('a person approves a call that was refused: exactly this call runs, and once', async () => {
   expect(await codeOf(await book(PARAMS))).toEqual([403, 'APPROVAL_REQUIRED'])
-  const { code, stdout, stderr } = await procura(asAlice('--yes', refusal))
+  const { code, stdout, stderr } = await procuraProcess(asAlice('--yes', refusal))
   expect(code).toBe(0)
   expect(stderr).toBe(
     [
@@ -107,7 +107,7 @@ describe('what holds the request', () => {
     const decision = await verifier.decide(await booker.present({ ...request, audience: API }), request)
     expect(decision.code).toBe('APPROVAL_REQUIRED')
     const runs = await Promise.all([
-      procura(asAlice('--yes', '-'), JSON.stringify(decision)),
+      procuraProcess(asAlice('--yes', '-'), JSON.stringify(decision)),
       procura(['approve', '--yes', '-w', wallet, '--as', alice, '--method', 'desk'], JSON.stringify(required)),
       procura(asAlice('--yes', '-o', 'json'), await readFile(refusal, 'utf8')),
     ])
@@ -237,7 +237,7 @@ describe('refused: nothing on standard output, nothing made', () => {
 })
 
 test('--help shows an example', async () => {
-  const { code, stdout } = await procura(['approve', '--help'])
+  const { code, stdout } = await procuraProcess(['approve', '--help'])
   expect(code).toBe(0)
   expect(stdout).toMatch(/Example:\n {2}procura approve refusal\.json --wallet sqlite:\/\/\S+ --as alice/)
 })

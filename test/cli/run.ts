@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { terminal } from '../../src/adapters/cli/terminal.js'
+import { ProcuraError } from '../../src/errors.js'
+import { runCommand } from '../../src/entry/program.js'
 
 const CLI = join(import.meta.dirname, '../../dist/entry/cli.js')
 
@@ -10,8 +13,28 @@ export interface Transcript {
   readonly stderr: string
 }
 
+/** Runs a command line in this process, where nobody is at a terminal: what takes a process seconds to load is loaded once. */
+export async function procura(args: readonly string[], input = ''): Promise<Transcript> {
+  let [stdout, stderr] = ['', '']
+  const code = await runCommand(args, {
+    environment: {},
+    terminal: {
+      read: async (file, max) => {
+        if (file !== '-') return terminal.read(file, max)
+        const bytes = Buffer.from(input)
+        if (bytes.length > max) throw new ProcuraError('INPUT_TOO_LARGE', { what: file, size: bytes.length, max })
+        return bytes
+      },
+      print: line => void (stdout += `${line}\n`),
+      tell: lines => void (stderr += `${lines}\n`),
+      ask: () => Promise.resolve(null),
+    },
+  })
+  return { code, stdout, stderr }
+}
+
 /** Runs the built command line as its own process, without a terminal. */
-export function procura(args: readonly string[], input = ''): Promise<Transcript> {
+export function procuraProcess(args: readonly string[], input = ''): Promise<Transcript> {
   return transcript(process.execPath, [CLI, ...args], child => child.end(input))
 }
 

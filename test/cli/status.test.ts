@@ -36,11 +36,14 @@ async function revoke(targets: readonly string[], options: Omit<RevokeOptions, '
   const world = { admin: home.issuer, terminal, stream: { write: () => undefined } }
   return { lines, code: await revokeCommand(targets, { ...options, output: 'json' }, world) }
 }
-const grant = async (): Promise<string> => {
+const grant = async (to = alice.did): Promise<string> => {
   count += 1
-  return (
-    await home.grant({ to: alice.did, ttl: 3000 + count, authority: { more: 1, audience: [API], grants: GRANTS } })
-  ).digest
+  const { digest } = await home.grant({
+    to,
+    ttl: 3000 + count,
+    authority: { more: 1, audience: [API], grants: GRANTS },
+  })
+  return digest
 }
 
 describe('revoke', () => {
@@ -81,12 +84,14 @@ describe('revoke', () => {
   })
 
   test('an agent by its DID, suspended, resumed and stopped', async () => {
-    const { lines: [suspended] } = await revoke([alice.did], { suspend: true }) // prettier-ignore
+    const { did } = await (await home.wallet()).createAgent({ name: 'stopped' })
+    await grant(did)
+    const { lines: [suspended] } = await revoke([did], { suspend: true }) // prettier-ignore
     expect(suspended?.['changed']).toBeGreaterThan(0)
-    expect((await revoke([alice.did], { resume: true })).lines).toEqual([suspended])
-    expect((await revoke([alice.did])).lines).toMatchObject([{ agent: alice.did }])
+    expect((await revoke([did], { resume: true })).lines).toEqual([suspended])
+    expect((await revoke([did])).lines).toMatchObject([{ agent: did }])
     const before = { before: '2020-01-01T00:00:00Z' }
-    expect((await revoke([alice.did], before)).lines).toEqual([{ issuer: alice.did, changed: 0, unseen: 0 }])
+    expect((await revoke([did], before)).lines).toEqual([{ issuer: did, changed: 0, unseen: 0 }])
   })
 
   test.each<[string[], Omit<RevokeOptions, 'output'>, string]>([
