@@ -5,6 +5,7 @@ import { createFetch, type StreamingFetch } from '../adapters/resolve/fetch.js'
 import { createKeys, type ResolvedKeys } from '../adapters/resolve/keys.js'
 import { createStatusLists, type CachedStatusLists } from '../adapters/resolve/status-lists.js'
 import type { Hosted } from '../adapters/resolve/documents.js'
+import { ProcuraDidStore, ProcuraKeyStore } from '../adapters/store/identifiers.js'
 import { openStore, type Store } from '../adapters/store/store.js'
 import { singleProcessState } from '../adapters/state/memory.js'
 import { systemClock, systemIds } from '../adapters/system.js'
@@ -92,6 +93,8 @@ export async function openHome({
         dataSource: () => store.dataSource,
         sealedKeys: () => sealedKeys,
         keyRing: () => ring,
+        ProcuraDidStore,
+        ProcuraKeyStore,
         ProcuraKeyManagementSystem,
         resolver: () => network.keys.methods,
         trust: () => trustNobody(network),

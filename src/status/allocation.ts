@@ -20,11 +20,17 @@ export interface Permutation {
 export function permutation(key: Uint8Array, length: number): Permutation {
   const half = Math.ceil(Math.log2(length) / 2)
   const mask = 2 ** half - 1
-  const round = (number: number, value: number): number =>
+  // a round knows no more values than half of the index has: 512 for a list of 131 072, each worked out once
+  const known = Array.from({ length: ROUNDS }, () => new Int32Array(mask + 1).fill(-1))
+  const round = (number: number, value: number): number => {
+    const before = known[number]![value]!
+    return before >= 0 ? before : (known[number]![value] = mac(number, value) & mask)
+  }
+  const mac = (number: number, value: number): number =>
     createHmac('sha256', key)
       .update(Uint8Array.of(number, value >>> 8, value & 255))
       .digest()
-      .readUInt32BE() & mask
+      .readUInt32BE()
   const shuffle = (position: number): number => {
     let left = position >>> half
     let right = position & mask

@@ -1,6 +1,7 @@
 import { checkContract } from './check-port.js'
 import { holdingsContract } from './holdings-port.js'
 import { hostedContract } from './hosted-port.js'
+import { identifiersContract } from './identifiers-port.js'
 import { outboxContract } from './outbox-port.js'
 import { sealedKeysContract } from './sealed-keys.js'
 import { statusRowsContract } from './status-rows-port.js'
@@ -15,6 +16,7 @@ export function storeContract(backend: Backend): void {
   statusRowsContract(backend)
   subjectsContract(backend)
   hostedContract(backend)
+  identifiersContract(backend)
   holdingsContract(backend)
   outboxContract(backend)
   sealedKeysContract(backend)

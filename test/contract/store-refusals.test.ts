@@ -1,9 +1,10 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KeyStore } from '@veramo/data-store'
-import sqlite3 from 'sqlite3'
+import sqlite3, { type Database } from 'sqlite3'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openDatabase } from '../../src/adapters/store/database.js'
+import { PreparedConnection } from '../../src/adapters/store/prepared.js'
 import { SqliteTurnRunner } from '../../src/adapters/store/sqlite-runner.js'
 import { openSqlite } from '../../src/adapters/store/sqlite.js'
 import { openStore } from '../../src/adapters/store/store.js'
@@ -199,7 +200,8 @@ describe('SQLite: refusals', () => {
     const dataSource = await openSqlite(':memory:')
     const turns = new Turns('test.db', 1, 20)
     const end = await turns.take()
-    const runner = new SqliteTurnRunner(dataSource.driver, turns, 'test.db', () => undefined)
+    const connection = () => new PreparedConnection(dataSource.driver.databaseConnection as Database)
+    const runner = new SqliteTurnRunner(dataSource.driver, turns, 'test.db', () => undefined, connection)
     expect(await refusal(() => runner.startTransaction())).toStrictEqual(unavailable('test.db: busy'))
     expect(runner.isTransactionActive).toBe(false)
     await runner.release()

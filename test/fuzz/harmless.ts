@@ -15,7 +15,7 @@ const HARMLESS: readonly [RegExp, string][] = [
   [/^link name /, 'name: an unknown member at the top, ignored'],
   [/^link credentialSubject\.authority\.purpose\.ref /, 'purpose.ref: a label'],
   [
-    /^link credentialSubject\.authority[. ]/,
+    /^link credentialSubject( swap$|\.authority[. ])/,
     'authority: the link is still within what stands above it and still allows the call',
   ],
   [/^link credentialStatus(\.#)?\.id /, 'id of a status entry: a label'],

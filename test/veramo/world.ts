@@ -6,6 +6,7 @@ import { expect, onTestFinished } from 'vitest'
 import type { Did } from '../../src/did/did.js'
 import { isProcuraError } from '../../src/errors.js'
 import { createMethods } from '../../src/adapters/resolve/methods.js'
+import { ProcuraDidStore, ProcuraKeyStore } from '../../src/adapters/store/identifiers.js'
 import { SealedKeyTable } from '../../src/adapters/store/key-entities.js'
 import { openStore, type Store } from '../../src/adapters/store/store.js'
 import { createVeramoAgent, type Registry, type VeramoAgent } from '../../src/adapters/veramo/agent.js'
@@ -45,6 +46,8 @@ export async function registryOf({ dataSource, sealedKeys }: Store, secret = SEC
       dataSource: () => dataSource,
       sealedKeys: () => sealedKeys,
       keyRing: () => ring,
+      ProcuraDidStore,
+      ProcuraKeyStore,
       ProcuraKeyManagementSystem,
       resolver: () => createMethods(documents as never),
       trust: (): VcJoseOptions => ({ policy: {}, ports: {} }) as VcJoseOptions,

@@ -1,4 +1,4 @@
-import type { DataSource, EntitySchema, FindOptionsWhere, ObjectLiteral } from 'typeorm'
+import type { DataSource, EntityTarget, FindOptionsWhere, ObjectLiteral } from 'typeorm'
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js'
 
 /**
@@ -8,7 +8,7 @@ import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialE
  */
 export async function insertMissing<R extends ObjectLiteral>(
   dataSource: DataSource,
-  table: EntitySchema<R>,
+  table: EntityTarget<R>,
   row: QueryDeepPartialEntity<R>,
 ): Promise<boolean> {
   return (await insertAllMissing(dataSource, table, [row])) === 1
@@ -21,13 +21,22 @@ export async function insertMissing<R extends ObjectLiteral>(
  */
 export async function insertAllMissing<R extends ObjectLiteral>(
   dataSource: DataSource,
-  table: EntitySchema<R>,
+  table: EntityTarget<R>,
   rows: QueryDeepPartialEntity<R>[],
 ): Promise<number> {
-  return changed(
-    dataSource,
-    dataSource.createQueryBuilder().insert().into(table).values(rows).orIgnore().updateEntity(false),
+  const { driver } = dataSource
+  const { tablePath, columns } = dataSource.getMetadata(table)
+  const given = columns.filter(column => rows.some(row => column.getEntityValue(row) !== undefined))
+  const parameters = rows.flatMap(row =>
+    given.map((column): unknown => driver.preparePersistentValue(column.getEntityValue(row) ?? null, column)),
   )
+  const places = rows.map(
+    (_, at) => `(${given.map((_, index) => driver.createParameter('', at * given.length + index)).join(', ')})`,
+  )
+  const names = given.map(({ databaseName }) => driver.escape(databaseName)).join(', ')
+  // what TypeORM's query builder makes of it, for a third of the time
+  const sql = `INSERT INTO ${driver.escape(tablePath)}(${names}) VALUES ${places.join(', ')} ON CONFLICT DO NOTHING`
+  return changed(dataSource, sql, parameters)
 }
 
 /**
@@ -37,18 +46,16 @@ export async function insertAllMissing<R extends ObjectLiteral>(
  */
 export async function deleteOne<R extends ObjectLiteral>(
   dataSource: DataSource,
-  table: EntitySchema<R>,
+  table: EntityTarget<R>,
   where: FindOptionsWhere<R>,
 ): Promise<boolean> {
-  return (await changed(dataSource, dataSource.createQueryBuilder().delete().from(table).where(where))) === 1
+  const statement = dataSource.createQueryBuilder().delete().from(table).where(where)
+  const [sql, parameters] = statement.getQueryAndParameters() as [string, unknown[]]
+  return (await changed(dataSource, sql, parameters)) === 1
 }
 
 /** The count of changed rows is the only answer to trust: an identifier comes back for a duplicate too. */
-async function changed(
-  dataSource: DataSource,
-  statement: { getQueryAndParameters(): [string, object] },
-): Promise<number> {
-  const [sql, parameters] = statement.getQueryAndParameters() as [string, unknown[]]
+export async function changed(dataSource: DataSource, sql: string, parameters: unknown[]): Promise<number> {
   const runner = dataSource.createQueryRunner()
   try {
     const { affected } = await runner.query(sql, parameters, true)

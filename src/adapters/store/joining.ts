@@ -95,6 +95,11 @@ export abstract class JoiningDataSource extends DataSource {
   /** A runner that joins nothing. */
   protected abstract ownRunner(mode: ReplicationMode): QueryRunner
 
+  /** Closes what is open. */
+  protected closeConnections(): Promise<void> {
+    return super.destroy()
+  }
+
   async #outermost<T>(work: () => Promise<T>): Promise<T> {
     const runner = this.ownRunner('master')
     try {
@@ -128,7 +133,7 @@ export abstract class JoiningDataSource extends DataSource {
     await this.turns.drained()
     if (!this.isInitialized) return
     try {
-      await super.destroy()
+      await this.closeConnections()
     } catch (error) {
       throw asStorageError(error, this.place)
     }

@@ -2,19 +2,23 @@ import { type DataSource, LessThanOrEqual, type Repository } from 'typeorm'
 import type { Did } from '../../did/did.js'
 import type { Lifetimes } from '../../ports.js'
 import type { UnixSeconds } from '../../time.js'
+import { insertMissing } from './insert.js'
 import { type LifetimeRow, LifetimeTable } from './holding-entities.js'
 
 /** When agents end, in one table. */
 export class LifetimeRows implements Lifetimes {
+  readonly #dataSource: DataSource
   readonly #rows: Repository<LifetimeRow>
 
   constructor(dataSource: DataSource) {
+    this.#dataSource = dataSource
     this.#rows = dataSource.getRepository(LifetimeTable)
   }
 
   /** Puts the end in place, over the one that stood there. */
   async set(did: Did, endsAt: UnixSeconds): Promise<void> {
-    await this.#rows.upsert({ did, endsAt }, ['did'])
+    if (!(await insertMissing(this.#dataSource, LifetimeTable, { did, endsAt })))
+      await this.#rows.update({ did }, { endsAt })
   }
 
   /** Its end, or `null`. */

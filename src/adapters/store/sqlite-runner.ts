@@ -3,6 +3,7 @@ import { SqliteQueryRunner } from 'typeorm/driver/sqlite/SqliteQueryRunner.js'
 import type { SqliteDriver } from 'typeorm/driver/sqlite/SqliteDriver.js'
 import { isProcuraError } from '../../errors.js'
 import { asStorageError } from './failure.js'
+import type { PreparedConnection } from './prepared.js'
 import { Sequence } from './sequence.js'
 import type { Turns } from './turns.js'
 
@@ -15,6 +16,7 @@ export class SqliteTurnRunner extends SqliteQueryRunner {
   readonly #turns: Turns
   readonly #file: string
   readonly #requireFile: () => void
+  readonly #connection: () => PreparedConnection
   readonly #statements = new Sequence()
   #turn: Promise<() => void> | undefined
   #failure: Error | undefined
@@ -22,19 +24,27 @@ export class SqliteTurnRunner extends SqliteQueryRunner {
   /**
    * @param file - names the database in errors
    * @param requireFile - throws if the file is not the one that was opened
+   * @param connection - the one of the data source, which is open by the time it is asked for
    */
-  constructor(driver: SqliteDriver, turns: Turns, file: string, requireFile: () => void) {
+  constructor(
+    driver: SqliteDriver,
+    turns: Turns,
+    file: string,
+    requireFile: () => void,
+    connection: () => PreparedConnection,
+  ) {
     super(driver)
     this.#turns = turns
     this.#file = file
     this.#requireFile = requireFile
+    this.#connection = connection
   }
 
   /** The connection, once it is this runner's turn. @throws STORAGE_UNAVAILABLE */
   override async connect(): Promise<unknown> {
     this.#turn ??= this.#turns.take()
     await this.#turn
-    return (await super.connect()) as unknown
+    return this.#connection()
   }
 
   /**

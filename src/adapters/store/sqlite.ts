@@ -1,12 +1,13 @@
 import { statSync } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import sqlite3 from 'sqlite3'
+import sqlite3, { type Database } from 'sqlite3'
 import type { DataSource, QueryRunner } from 'typeorm'
 import type { SqliteDriver } from 'typeorm/driver/sqlite/SqliteDriver.js'
 import { ProcuraError } from '../../errors.js'
 import { asOpeningError } from './failure.js'
 import { JoiningDataSource } from './joining.js'
+import { PreparedConnection } from './prepared.js'
 import { SCHEMA } from './schema.js'
 import { SqliteTurnRunner } from './sqlite-runner.js'
 
@@ -18,6 +19,7 @@ const BUSY_TIMEOUT = 5_000
 export class SqliteDataSource extends JoiningDataSource {
   declare readonly driver: SqliteDriver
   readonly #inode: number | undefined
+  #prepared: PreparedConnection | undefined
 
   /** @param file - an absolute path of a file that is there, or `:memory:` */
   constructor(file: string) {
@@ -37,8 +39,15 @@ export class SqliteDataSource extends JoiningDataSource {
   }
 
   protected override ownRunner(): QueryRunner {
-    const runner = new SqliteTurnRunner(this.driver, this.turns, this.place, () => this.#requireFile())
+    const connection = (): PreparedConnection =>
+      (this.#prepared ??= new PreparedConnection(this.driver.databaseConnection as Database))
+    const runner = new SqliteTurnRunner(this.driver, this.turns, this.place, () => this.#requireFile(), connection)
     return Object.assign(runner, { manager: this.createEntityManager(runner) })
+  }
+
+  protected override async closeConnections(): Promise<void> {
+    this.#prepared?.forget()
+    await super.closeConnections()
   }
 
   /** SQLite would go on writing to a file that was deleted or moved away, and nobody would find it there again. */

@@ -120,7 +120,7 @@ function requireEd25519(type: string): void {
   if (type !== 'Ed25519') throw refuse('type', `is ${type}; only Ed25519 keys live here`)
 }
 
+/** The public key in hexadecimal digits: what follows the twelve bytes that head its SPKI form. */
 function kidOf(privateKey: KeyObject): string {
-  const { x = '' } = createPublicKey(privateKey).export({ format: 'jwk' })
-  return Buffer.from(x, 'base64url').toString('hex')
+  return createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).toString('hex', 12)
 }
