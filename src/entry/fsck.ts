@@ -23,7 +23,7 @@ export async function openRepair(
   const store = await openStore(config.storage, config.status.bits)
   const { statusRepair } = store
   return {
-    findings: () => statusRepair.check(),
+    findings: () => store.check(),
     reached: () => readMarker(marker),
     stands: async () => ({ sequence: await statusRepair.sequence(), auditSize: await audit.size() }),
     async reconcile() {

@@ -3,6 +3,7 @@ import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { revokeCommand, type RevokeOptions } from '../../src/adapters/cli/revoke.js'
+import { openStore } from '../../src/adapters/store/store.js'
 import { openIssuer } from '../../src/entry/issuer.js'
 import { openService } from '../../src/entry/service.js'
 import type { WalletAgent } from '../../src/entry/wallet.js'
@@ -149,5 +150,14 @@ test('fsck: a restored database is refused by the service, named, reconciled, an
   expect(bitAt(decodeList(credentialSubject.encodedList, revoked.list), revoked.index)).toBe(true)
   expect(credentialSubject.version).toBeGreaterThan(revoked.version)
   await served.close()
+
+  const store = await openStore(`sqlite://${join(other.folder, 'acme.db')}`)
+  await store.dataSource.query('DELETE FROM sealed_key')
+  await store.close()
+  const torn = await inOther('fsck')
+  expect([torn.code, torn.stdout]).toEqual([
+    1,
+    expect.stringMatching(/\nwrong {6}key [0-9a-f]{64} has no private key\n/),
+  ])
   await other.close()
 })

@@ -6,7 +6,14 @@ import { HoldTable } from '../../src/adapters/store/state-entities.js'
 import { BitTable } from '../../src/adapters/store/status-entities.js'
 import type { Store } from '../../src/adapters/store/store.js'
 import { digestOf } from '../../src/encoding.js'
+import type { Subject } from '../../src/ports.js'
 import { NOW, alice, type Backend, credentialOf, identifierOf, keyOf, leaseOf } from './store-fixtures.js'
+
+const idOf = (name: string): string => `urn:uuid:${name}`
+const subjectOf = (name: string): Subject => ({
+  ...{ id: idOf(name), did: `did:web:${name}.example`, key: `key of ${name}`, kind: 'agent', name, state: 'active' },
+  ...{ owner: null, agent: { autonomy: 'L1' }, registeredAt: NOW, expiresAt: null },
+})
 
 /** What every store says of itself. */
 export function checkContract(backend: Backend): void {
@@ -61,6 +68,20 @@ export function checkContract(backend: Backend): void {
           return dataSource.getRepository(HoldTable).insert(hold)
         },
         told => told === 'reservation torn cannot be read',
+      ],
+      [
+        'a sub-agent whose owner nobody registered',
+        ({ subjects }) => subjects.add({ ...subjectOf('ownerless'), owner: 'nobody' }),
+        told => told === `subject ${idOf('ownerless')}: its owner is not registered`,
+      ],
+      [
+        'a sub-agent that outlives its owner',
+        async ({ subjects }) => {
+          await subjects.add(subjectOf('owner'))
+          await subjects.add({ ...subjectOf('owned'), owner: idOf('owner') })
+          await subjects.move(idOf('owner'), ['active'], 'retired')
+        },
+        told => told === `subject ${idOf('owned')} is at work though its owner was retired`,
       ],
       [
         'a bit that was never handed out',

@@ -1,16 +1,16 @@
-// One of several processes that use one database file at once: node store-child.mjs <compiled> <file> <name>
+// One of several processes that use one database at once: node store-child.mjs <compiled> <url> <name>
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-const [compiled = '', file = '', name = ''] = process.argv.slice(2)
+const [compiled = '', url = '', name = ''] = process.argv.slice(2)
 const { openStore } = await import(pathToFileURL(join(compiled, 'src/adapters/store/store.js')).href)
 const { digestOf } = await import(pathToFileURL(join(compiled, 'src/encoding.js')).href)
 const { KeyStore } = await import(pathToFileURL(join(compiled, 'node_modules/@veramo/data-store/build/index.js')).href)
 
-const store = await openStore(`sqlite://${file}`)
+const store = await openStore(url)
 const keys = new KeyStore(store.dataSource)
 const issuer = `did:key:z6Mk${name}`
-const work = Array.from({ length: 40 }, async (_, n) => {
+const work = Array.from({ length: 15 }, async (_, n) => {
   const { list, indexes } = await store.statusRows.lease({
     issuer,
     count: 3,

@@ -4,6 +4,8 @@ import { hostedContract } from './hosted-port.js'
 import { identifiersContract } from './identifiers-port.js'
 import { outboxContract } from './outbox-port.js'
 import { sealedKeysContract } from './sealed-keys.js'
+import { severalContract } from './several-port.js'
+import { signingKeysContract } from './signing-keys-port.js'
 import { statusRowsContract } from './status-rows-port.js'
 import type { Backend } from './store-fixtures.js'
 import { portsContract } from './store-ports.js'
@@ -20,6 +22,8 @@ export function storeContract(backend: Backend): void {
   holdingsContract(backend)
   outboxContract(backend)
   sealedKeysContract(backend)
+  signingKeysContract(backend)
   checkContract(backend)
   transactionsContract(backend)
+  severalContract(backend)
 }

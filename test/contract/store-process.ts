@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import ts from 'typescript'
@@ -12,21 +12,22 @@ export interface Report {
   readonly won: number
 }
 
-/** Beside the sources: what makes tokens and a network for them. */
+/** Beside what was built: what makes tokens and a network. */
 const HELPERS = ['test/mint.ts', 'test/table.ts']
-/** What the programs do not load: a third of the time. */
-const LEFT_OUT = /^(entry|adapters\/(audit|cli|client|http|veramo))\//
 
-/** Translates the sources for a plain node process, without asking whether the whole tree compiles. @returns their folder */
+/** Puts what was built and the helpers where a plain node process finds them. @returns their folder */
 export async function compileSources(folder: string): Promise<string> {
   const target = join(folder, 'compiled')
   await mkdir(target)
   await writeFile(join(target, 'package.json'), '{"type":"module"}')
-  await symlink(join(ROOT, 'node_modules'), join(target, 'node_modules'))
+  for (const [from, to] of [
+    ['node_modules', 'node_modules'],
+    ['dist', 'src'],
+  ] as const) {
+    await symlink(join(ROOT, from), join(target, to))
+  }
   const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext }
-  const all = await readdir(join(ROOT, 'src'), { recursive: true })
-  const sources = all.filter(name => name.endsWith('.ts') && !LEFT_OUT.test(name)).map(name => join('src', name))
-  for (const file of [...sources, ...HELPERS]) {
+  for (const file of HELPERS) {
     const { outputText } = ts.transpileModule(await readFile(join(ROOT, file), 'utf8'), { compilerOptions })
     const output = join(target, file.replace(/\.ts$/, '.js'))
     await mkdir(dirname(output), { recursive: true })
@@ -35,9 +36,9 @@ export async function compileSources(folder: string): Promise<string> {
   return target
 }
 
-/** Runs one process on a database file. Rejects if anything in it was refused. */
-export async function runChild(compiled: string, file: string, name: string): Promise<Report> {
+/** Runs one process on a database. Rejects if anything in it was refused. */
+export async function runChild(compiled: string, url: string, name: string): Promise<Report> {
   const program = join(import.meta.dirname, 'store-child.mjs')
-  const { stdout } = await promisify(execFile)(process.execPath, [program, compiled, file, name])
+  const { stdout } = await promisify(execFile)(process.execPath, [program, compiled, url, name])
   return JSON.parse(stdout) as Report
 }

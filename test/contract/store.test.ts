@@ -1,15 +1,13 @@
-import { mkdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { KeyStore } from '@veramo/data-store'
 import { afterAll, describe, expect, test } from 'vitest'
 import { CredentialTable } from '../../src/adapters/store/entities.js'
 import { openStore } from '../../src/adapters/store/store.js'
 import { migrationsContract } from './migrations-port.js'
 import { storeContract } from './store-contract.js'
 import { type Backend, NOW, alice, credentialOf, leaseOf, temporaryFiles, together } from './store-fixtures.js'
-import { compileSources, runChild } from './store-process.js'
 
-const { folder, freshFile, clean } = temporaryFiles()
+const { freshFile, clean } = temporaryFiles()
 afterAll(clean)
 
 const sqlite: Backend = {
@@ -69,20 +67,5 @@ describe('SQLite: several on one file', () => {
       expect(won.filter(Boolean)).toHaveLength(1)
     }
     await Promise.all(stores.map(store => store.close()))
-  })
-
-  test('four processes that open a new file at once: no SQLITE_BUSY, no lease twice', async () => {
-    const compiled = await compileSources(folder)
-    const file = freshFile()
-    await mkdir(join(file, '..'))
-    const reports = await together(4, n => runChild(compiled, file, `child-${n}`))
-    const leased = reports.flatMap(report => report.leased)
-    expect(leased).toHaveLength(4 * 40 * 3)
-    expect(new Set(leased).size).toBe(leased.length)
-    expect(reports.map(report => report.won).reduce((sum, won) => sum + won)).toBe(1)
-    const store = await openStore(`sqlite://${file}`)
-    expect(await store.dataSource.getRepository(CredentialTable).count()).toBe(4 * 40)
-    expect(await new KeyStore(store.dataSource).listKeys()).toHaveLength(4 * 40)
-    await store.close()
   })
 })

@@ -47,6 +47,16 @@ const SEARCHES: readonly (readonly [(name: string) => string, string])[] = [
     `SELECT s.id AS name FROM subject s LEFT JOIN subject_name n ON n.name = s.did AND n.subject = s.id
      WHERE n.name IS NULL`,
   ],
+  [
+    name => `subject ${name}: its owner is not registered`,
+    `SELECT s.id AS name FROM subject s LEFT JOIN subject o ON o.id = s.owner
+     WHERE s.owner IS NOT NULL AND o.id IS NULL`,
+  ],
+  [
+    name => `subject ${name} is at work though its owner was retired`,
+    `SELECT s.id AS name FROM subject s JOIN subject o ON o.id = s.owner
+     WHERE o.state = 'retired' AND s.state <> 'retired'`,
+  ],
 ]
 
 /**
