@@ -11,6 +11,7 @@ import { DIDManager } from '@veramo/did-manager'
 import { KeyDIDProvider } from '@veramo/did-provider-key'
 import { KeyManager } from '@veramo/key-manager'
 import { KeyManagementSystem, SecretBox } from '@veramo/kms-local'
+import { signJws } from 'procura'
 import { openWallet } from 'procura/wallet'
 import { DataSource } from 'typeorm'
 
@@ -116,25 +117,58 @@ async function time(times, work) {
   return middle(took)
 }
 
+const API = 'https://api.example'
+const principal = await wallet.createAgent({ name: 'principal' })
+
 /** @type {number[][]} */
 const seen = []
 for (const goal of [100, many]) {
   while (names.length < goal) await add()
-  const some = () => names[Math.floor(Math.random() * names.length)] ?? ''
-  const [looked, signed, made] = [
-    await time(300, () => wallet.agent(some())),
-    await time(300, async () => (await wallet.agent(some())).holder.sign(randomBytes(64))),
+  // without a status list it is good for five minutes
+  await principal.receive(await root(principal))
+  const some = async () => wallet.agent(names[Math.floor(Math.random() * names.length)] ?? '')
+  const authority = { audience: [API], grants: [{ resource: `${API}/x`, actions: ['read'] }] }
+  const took = [
+    await time(300, some),
+    await time(300, async () => principal.delegate({ to: (await some()).did, ttl: 60, ...authority })),
+    await time(300, async () => (await some()).holder.sign(randomBytes(64))),
     await time(300, add),
   ]
-  seen.push([looked, signed, made])
+  seen.push(took)
+  const [looked = '', issued = '', signed = '', made = ''] = took.map(value => value.toFixed(2))
   console.log(
-    `${String(goal).padStart(8)} agents: look-up ${looked.toFixed(2)} ms, look-up and signature ${signed.toFixed(2)} ms, one more ${made.toFixed(2)} ms`,
+    `${String(goal).padStart(8)} agents: look-up ${looked} ms, delegation to one ${issued} ms, signature of any ${signed} ms, one more ${made} ms`,
   )
 }
 const [few = [], all = []] = seen
 console.log(
-  `with ${many} it takes ${all.map((value, index) => `${(value / (few[index] ?? 1)).toFixed(2)} ×`).join(', ')} of that`,
+  `with ${many}: ${all.map((value, index) => `${(value / (few[index] ?? 1)).toFixed(2)} ×`).join(', ')} of the time`,
 )
 await wallet.close()
 await issuers.close()
 rmSync(folder, { recursive: true })
+
+/** A root for an agent, from the owner. @param {typeof principal} to */
+function root({ did, holder }) {
+  const now = Math.floor(Date.now() / 1000)
+  const at = (/** @type {number} */ seconds) => `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`
+  return signJws(
+    {
+      '@context': ['https://www.w3.org/ns/credentials/v2', 'https://w3id.org/procura/v1'],
+      id: `urn:uuid:${randomUUID()}`,
+      type: ['VerifiableCredential', 'AgentCapabilityCredential'],
+      ...{ issuer: owner.did, iss: owner.did, sub: did, iat: now, exp: now + 290 },
+      ...{ validFrom: at(now), validUntil: at(now + 290) },
+      cnf: { jwk: { crv: 'Ed25519', kty: 'OKP', x: holder.publicKey.x } },
+      credentialSubject: {
+        id: did,
+        authority: {
+          ...{ v: 1, hop: 0, more: 1, audience: [API], onBehalfOf: 'urn:user:1' },
+          grants: [{ resource: `${API}/**`, actions: ['read'] }],
+        },
+      },
+    },
+    'vc+jwt',
+    owner.holder,
+  )
+}
