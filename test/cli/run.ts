@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { terminal } from '../../src/adapters/cli/terminal.js'
 import { ProcuraError } from '../../src/errors.js'
@@ -36,6 +37,15 @@ export async function procura(args: readonly string[], input = ''): Promise<Tran
 /** Runs the built command line as its own process, without a terminal. */
 export function procuraProcess(args: readonly string[], input = ''): Promise<Transcript> {
   return transcript(process.execPath, [CLI, ...args], child => child.end(input))
+}
+
+/** Runs it as its own process and kills it as soon as `isTime`. */
+export async function killedWhen(args: readonly string[], isTime: () => boolean): Promise<void> {
+  const child = spawn(process.execPath, [CLI, ...args], { env: { PATH: process.env['PATH'] }, stdio: 'ignore' })
+  const ended = once(child, 'exit')
+  while (child.exitCode === null && !isTime()) await new Promise(resolve => setImmediate(resolve))
+  child.kill('SIGKILL')
+  await ended
 }
 
 /**

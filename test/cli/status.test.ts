@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -9,7 +10,7 @@ import { openService } from '../../src/entry/service.js'
 import type { WalletAgent } from '../../src/entry/wallet.js'
 import { bitAt, decodeList } from '../../src/status/bitstring.js'
 import { API, openTestHome, writeConfig, type Home } from '../http/home.js'
-import { procura, type Transcript } from './run.js'
+import { killedWhen, procura, type Transcript } from './run.js'
 
 const GRANTS = [{ resource: `${API}/**`, actions: ['read'] }]
 
@@ -82,6 +83,17 @@ describe('revoke', () => {
     // another list's journal counts for nothing
     await writeFile(`${list}.done`, 'another 3\n')
     expect((await revoke([], { file: list })).lines).toHaveLength(3)
+  })
+
+  test('killed in the middle of a list, the same command goes on there', async () => {
+    const some = [await grant(), await grant()]
+    const list = join(home.folder, 'many.txt')
+    await writeFile(list, Array.from({ length: 1500 }, (_, n) => some[n % 2]).join('\n'))
+    await killedWhen(['revoke', '--file', list, '--config', home.config], () => existsSync(`${list}.done`))
+    const done = Number((await readFile(`${list}.done`, 'utf8')).trim().split(' ')[1])
+    expect([500, 1000]).toContain(done)
+    expect((await revoke([], { file: list })).lines).toHaveLength(1500 - done)
+    expect(await readdir(home.folder)).not.toContain('many.txt.done')
   })
 
   test('an agent by its DID, suspended, resumed and stopped', async () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { isDid } from '../../did/did.js'
 import { printable, ProcuraError } from '../../errors.js'
 import { member, type Json, type JsonObject } from '../../json.js'
@@ -125,7 +125,10 @@ async function openJournal(path: string, all: readonly string[], change: string)
   const [of, done] = text.trim().split(' ')
   return {
     done: of === what && /^\d{1,9}$/.test(done ?? '') ? Number(done) : 0,
-    keep: count => writeFile(path, `${what} ${count}\n`, { mode: 0o600 }),
+    async keep(count) {
+      await writeFile(`${path}.new`, `${what} ${count}\n`, { mode: 0o600 })
+      await rename(`${path}.new`, path)
+    },
     end: () => rm(path, { force: true }),
   }
 }
