@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, sign, type KeyObject, type KeyPairKeyObjectResult } from 'node:crypto'
 import type { ManagedKeyInfo, MinimalImportableKey, TKeyType } from '@veramo/core-types'
 import { AbstractKeyManagementSystem } from '@veramo/key-manager'
 import { LRUCache } from 'lru-cache'
@@ -37,7 +37,7 @@ export class ProcuraKeyManagementSystem extends AbstractKeyManagementSystem {
   /** Makes a key. @throws SCHEMA - another type than Ed25519, or a name of one's own */
   override async createKey({ type, kid }: { type: TKeyType; kid?: string }): Promise<ManagedKeyInfo> {
     requireEd25519(type)
-    return this.#keep(generateKeyPairSync('ed25519').privateKey, kid)
+    return this.#keep(generateKeyPairSync('ed25519'), kid)
   }
 
   /**
@@ -52,10 +52,10 @@ export class ProcuraKeyManagementSystem extends AbstractKeyManagementSystem {
     const bytes = Buffer.from(privateKeyHex, 'hex')
     try {
       const key = keyOfSeed(bytes.subarray(0, 32))
-      if (bytes.length > 32 && kidOf(key) !== bytes.toString('hex', 32)) {
+      if (bytes.length > 32 && kidOf(createPublicKey(key)) !== bytes.toString('hex', 32)) {
         throw refuse('privateKeyHex', 'ends in the public key of another')
       }
-      return await this.#keep(key, kid)
+      return await this.#keep({ privateKey: key, publicKey: createPublicKey(key) }, kid)
     } finally {
       bytes.fill(0)
     }
@@ -93,8 +93,8 @@ export class ProcuraKeyManagementSystem extends AbstractKeyManagementSystem {
     return Promise.reject(refuse('sharedSecret', 'is not made here: keys sign and do nothing else'))
   }
 
-  async #keep(privateKey: KeyObject, name: string | undefined): Promise<ManagedKeyInfo> {
-    const kid = kidOf(privateKey)
+  async #keep({ privateKey, publicKey }: KeyPairKeyObjectResult, name: string | undefined): Promise<ManagedKeyInfo> {
+    const kid = kidOf(publicKey)
     if (name !== undefined && name !== kid) throw refuse('kid', 'is not the public key in hexadecimal digits')
     const sealed = sealKey(kid, privateKey, await this.#ring.newest())
     const inserted = await this.#rows.insert(sealed).catch((error: unknown) => {
@@ -121,6 +121,6 @@ function requireEd25519(type: string): void {
 }
 
 /** The public key in hexadecimal digits: what follows the twelve bytes that head its SPKI form. */
-function kidOf(privateKey: KeyObject): string {
-  return createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).toString('hex', 12)
+function kidOf(publicKey: KeyObject): string {
+  return publicKey.export({ format: 'der', type: 'spki' }).toString('hex', 12)
 }

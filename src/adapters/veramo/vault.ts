@@ -75,6 +75,8 @@ export interface VeramoVault extends Vault {
 const WEB = 'did:web:'
 const PUBLIC_KEY = /^[0-9a-f]{64}$/
 const SIGNATURE_BYTES = 64
+/** How `DIDManager` says that an alias is taken; it has looked for it already. */
+const TAKEN = /^illegal_argument: Identifier with alias: .* already exists: (did:\S+)$/s
 const NOT_FOUND = /^(?:Identifier not found$|not_found: )/
 
 /**
@@ -85,10 +87,14 @@ const NOT_FOUND = /^(?:Identifier not found$|not_found: )/
 export function veramoVault(agent: VaultAgent, transaction: Transactions['transaction']): VeramoVault {
   return {
     create: alias =>
-      exclusively(alias, async () => {
-        await requireFree(alias)
-        return agent.didManagerCreate({ provider: 'did:key', alias, options: { keyType: 'Ed25519' } })
-      }),
+      exclusively(alias, () =>
+        agent
+          .didManagerCreate({ provider: 'did:key', alias, options: { keyType: 'Ed25519' } })
+          .catch((cause: unknown) => {
+            const [, other] = TAKEN.exec(cause instanceof Error ? cause.message : '') ?? []
+            throw other === undefined ? cause : new ProcuraError('KEY_EXISTS', { did: other }, { cause })
+          }),
+      ),
     async createWebDid(did, alias) {
       if (!isDid(did) || !isWebDid(did)) throw new ProcuraError('SCHEMA', { at: 'did', why: 'is not a did:web' })
       const name = did.slice(WEB.length)
