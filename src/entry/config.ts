@@ -17,6 +17,10 @@ const resourceServer = z.strictObject({
   policy: path,
 })
 
+/** Calls of one caller in a sliding window of `per` seconds. */
+const limit = (max: number, per: number) =>
+  z.strictObject({ max: z.int().min(1).max(10_000), per: z.int().min(1).max(86_400) }).default({ max, per })
+
 const procura = z.strictObject({
   origin,
   storage: z.string().min(1),
@@ -44,6 +48,9 @@ const procura = z.strictObject({
     .refine(all => new Set(all.map(one => one.secretHash)).size === all.length, 'two share one secret')
     .default([]),
   events: z.enum(['public', 'resource-servers']).default('public'),
+  limits: z
+    .strictObject({ identities: limit(60, 3600), leases: limit(120, 3600), chains: limit(1000, 60) })
+    .prefault({}),
 })
 
 /** The `procura:` block of an agent file. Paths are relative to the working directory. */

@@ -161,6 +161,7 @@ async function start(
     resourceServers,
     events: { outbox: store.outbox, bell, keys, clock: systemClock, readers: config.events },
     admins,
+    limits: config.limits,
     onDefect,
   })
   opened.push(() => app.close())

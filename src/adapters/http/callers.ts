@@ -4,13 +4,15 @@ import { methodOf, type Did } from '../../did/did.js'
 import { parsePublicKey, type PublicKey } from '../../ed25519.js'
 import { ProcuraError } from '../../errors.js'
 import type { Sealed } from '../../jws/compact.js'
-import type { Clock, Keys, Ledger, Subjects } from '../../ports.js'
+import type { Clock, Keys, Ledger, Subjects, Throttle } from '../../ports.js'
 import { requireFresh } from '../../presentation/presentation.js'
 import { openProof, readProof, requireBound, type Proof } from '../../presentation/proof.js'
 import { bodyDigest } from '../../presentation/request.js'
+import type { Caller } from '../../registrar/registrar.js'
 import { SKEW } from '../../time.js'
 import type { Verifier } from '../../verifier/verifier.js'
 import { headerValues, PROOF_HEADER } from './guard.js'
+import { requireSettled, throttleOf, type Counted, type Limits } from './limits.js'
 
 /** A resource server that may ask for decisions: bound to its own audience and policy. */
 export interface ResourceServer {
@@ -19,6 +21,9 @@ export interface ResourceServer {
   readonly secretHash: string
   readonly verifier: Verifier
 }
+
+/** Knows a caller by the proof of a request, and counts the call if it is of a bounded kind. */
+export type ProvedCaller = (request: FastifyRequest, counted?: Counted) => Promise<Caller>
 
 /** What is needed to know a caller by its proof. */
 export interface ProofPorts {
@@ -30,6 +35,7 @@ export interface ProofPorts {
   readonly origin: string
   /** DIDs that are looked up, though nobody registered them */
   readonly admins: ReadonlySet<Did>
+  readonly limits: Limits
 }
 
 /**
@@ -38,20 +44,25 @@ export interface ProofPorts {
  * Says who it is, not what it may do. The register's key counts for who is registered; only did:key and admins are looked
  * up beside, so no stranger makes us fetch.
  *
- * @throws CALLER_UNKNOWN and the codes of steps 1–3, 7 and 13–15
+ * @param counted - the kind of call, if it is bounded; it is counted in the same step that uses the proof up
+ * @throws CALLER_UNKNOWN, RATE_LIMITED and the codes of steps 1–3, 7 and 13–15
  */
 export async function proveCaller(
   request: FastifyRequest,
   rawBody: Uint8Array | null,
   ports: ProofPorts,
+  counted?: Counted,
 ): Promise<Did> {
   const [token, ...more] = headerValues(request.raw, PROOF_HEADER)
   if (token === undefined || more.length > 0)
     throw new ProcuraError('CALLER_UNKNOWN', { why: 'one Agent-Proof header is due' })
   const sealed = readProof(token)
   const key = await keyOfCaller(sealed, ports)
-  await requireOnce(openProof(sealed, key), key, request, bodyDigest(rawBody), ports)
-  return sealed.signer
+  const { signer } = sealed
+  const isFree = counted === undefined || ports.admins.has(signer)
+  const throttles = isFree ? [] : [throttleOf(ports.limits, counted, signer)]
+  await requireOnce(openProof(sealed, key), key, request, bodyDigest(rawBody), ports, throttles)
+  return signer
 }
 
 async function keyOfCaller(sealed: Sealed, { keys, subjects, admins }: ProofPorts): Promise<PublicKey> {
@@ -88,13 +99,13 @@ async function requireOnce(
   { method, raw }: FastifyRequest,
   bodyDigest: string | null,
   { clock, ledger, origin }: ProofPorts,
+  throttles: readonly Throttle[] = [],
 ): Promise<void> {
   if (aud !== origin) throw new ProcuraError('PRESENTATION_AUDIENCE', { at: 'aud', self: origin })
   requireFresh({ iat, exp }, clock.now())
   requireBound(signed, { method, url: `${origin}${raw.url ?? ''}`, bodyDigest })
   const use = { key: `${key.x}:${jti}`, issuedAt: iat, until: exp + SKEW }
-  const once = { uses: [use], throttles: [], charges: [], hold: null, now: clock.now() }
-  if ((await ledger.settle(once)) !== null) throw new ProcuraError('PRESENTATION_REPLAYED', {})
+  requireSettled(await ledger.settle({ uses: [use], throttles, charges: [], hold: null, now: clock.now() }))
 }
 
 /** The resource server whose bearer secret this is. All hashes are compared, each in constant time. @throws CALLER_UNKNOWN */

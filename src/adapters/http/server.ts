@@ -6,11 +6,19 @@ import type { Hosting } from '../../did/hosting.js'
 import { isProcuraError, ProcuraError } from '../../errors.js'
 import type { Issuer } from '../../issuer/issuer.js'
 import type { JsonObject } from '../../json.js'
-import type { Caller, Registrar } from '../../registrar/registrar.js'
+import type { Registrar } from '../../registrar/registrar.js'
 import { challengeBody, decisionBody, grantBody, parseBody, verifyBody } from './bodies.js'
 import { keepChain } from './chains.js'
-import { provePossession, proveCaller, proveResourceServer, type ProofPorts, type ResourceServer } from './callers.js'
+import {
+  provePossession,
+  proveCaller,
+  proveResourceServer,
+  type ProofPorts,
+  type ProvedCaller,
+  type ResourceServer,
+} from './callers.js'
 import { routeEvents, type EventParts } from './events.js'
+import { requireSettled, throttleOf } from './limits.js'
 import { endSilentConnections } from './silent.js'
 import { PROBLEM, toProblem, toRefusal } from './problem.js'
 import { statusRoutes } from './status-routes.js'
@@ -46,8 +54,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
     forceCloseConnections: 'idle',
   })
   const bodies = new WeakMap<FastifyRequest, Buffer>()
-  const caller = async (request: FastifyRequest): Promise<Caller> => {
-    const did = await proveCaller(request, bodies.get(request) ?? null, parts)
+  const caller: ProvedCaller = async (request, counted) => {
+    const did = await proveCaller(request, bodies.get(request) ?? null, parts, counted)
     return { did, isAdmin: parts.admins.has(did) }
   }
 
@@ -64,6 +72,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
     const problem = toProblem(refusal, true)
     const status = isProcuraError(error) ? problem.status : (error.statusCode ?? problem.status)
     if (status === 401) void reply.header('www-authenticate', 'Agent-Proof')
+    if (isProcuraError(error) && error.code === 'RATE_LIMITED')
+      void reply.header('retry-after', String(error.facts['per']))
     return reply
       .code(status)
       .type(PROBLEM)
@@ -106,7 +116,9 @@ export function createServer(parts: ServerParts): FastifyInstance {
   }
 
   app.put<{ Params: { digest: string } }>('/v1/chains/:digest', async (request, reply) => {
-    const { verifier } = proveResourceServer(request, parts.resourceServers)
+    const { verifier, secretHash } = proveResourceServer(request, parts.resourceServers)
+    const throttles = [throttleOf(parts.limits, 'chains', secretHash)]
+    requireSettled(await parts.ledger.settle({ uses: [], throttles, charges: [], hold: null, now: parts.clock.now() }))
     await keepChain(verifier, request.params.digest, request.body)
     return reply.code(204).send()
   })

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Did } from '../../did/did.js'
 import { isProcuraError, ProcuraError } from '../../errors.js'
 import type { Changed, StatusChange } from '../../issuer/change.js'
@@ -7,6 +7,7 @@ import type { Issuer } from '../../issuer/issuer.js'
 import type { Subjects, SubjectState } from '../../ports.js'
 import type { Caller, Registrar } from '../../registrar/registrar.js'
 import { allocationBody, emptyBody, parseBody, revocationBody, type RevocationBody } from './bodies.js'
+import type { ProvedCaller } from './callers.js'
 
 /** Status lists may be kept this long by caches in between (profile §8.1). */
 const LIST_CACHE = 'public, max-age=5, must-revalidate'
@@ -22,7 +23,7 @@ export interface StatusParts {
 export function statusRoutes(
   app: FastifyInstance,
   { issuer, registrar, subjects }: StatusParts,
-  caller: (request: FastifyRequest) => Promise<Caller>,
+  caller: ProvedCaller,
 ): void {
   app.get<{ Params: { list: string } }>('/v1/status/:list', async (request, reply) => {
     const { token } = await issuer.list(request.params.list)
@@ -33,7 +34,7 @@ export function statusRoutes(
   })
 
   app.post('/v1/status/allocations', async (request, reply) => {
-    const { did: holder } = await caller(request)
+    const { did: holder } = await caller(request, 'leases')
     const { chain, count } = parseBody(allocationBody, request.body)
     return reply.code(201).send(await issuer.leaseUnder(chain, holder, count))
   })

@@ -4,14 +4,15 @@ import { fromDidKey } from '../../did/key.js'
 import { parsePublicKey, type PublicKey } from '../../ed25519.js'
 import { ProcuraError } from '../../errors.js'
 import type { StoredCredential, Subject } from '../../ports.js'
-import type { Caller, Registered, Registrar } from '../../registrar/registrar.js'
+import type { Registered, Registrar } from '../../registrar/registrar.js'
 import { didParam, emptyBody, parseBody, rotationBody, subjectBody, subjectQuery } from './bodies.js'
+import type { ProvedCaller } from './callers.js'
 
 /** What the routes of the register answer with. */
 export interface SubjectParts {
   readonly registrar: Registrar
   /** who calls, proved */
-  readonly caller: (request: FastifyRequest) => Promise<Caller>
+  readonly caller: ProvedCaller
   /** Requires that the holder of a key agrees to this call. @throws the codes of a proof */
   readonly possess: (request: FastifyRequest, possession: string, holder: Holder) => Promise<void>
 }
@@ -59,7 +60,7 @@ export function subjectRoutes(app: FastifyInstance, { registrar, caller, possess
   }
 
   app.post<Named>('/v1/subjects/:did/identity', async (request, reply) => {
-    const by = await caller(request)
+    const by = await caller(request, 'identities')
     parseBody(emptyBody, request.body)
     return reply.code(201).send(toIssued(await registrar.identify(named(request), by)))
   })
