@@ -142,6 +142,8 @@ describe('one that does not hold says why', () => {
   ])('%s is not the fault of the credential', async (_name, trouble) => {
     const keys = { ...KEYS, find: () => Promise.reject(trouble) }
     await expect(identified([of(booker)], { keys })).rejects.toBe(trouble)
+    // one that does not hold, before it, changes nothing
+    await expect(identified([of(booker, { issuer: mallory }), of(booker)], { keys })).rejects.toBe(trouble)
   })
 })
 

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import type { Did } from '../../src/did/did.js'
 import type { Risk } from '../../src/policy/risk.js'
+import { requireStillLive, type LivePorts } from '../../src/verifier/live.js'
 import { createVerifier } from '../../src/verifier/verifier.js'
-import { booker, goodChain, listToken, policyOf, present, REQUEST, status, world } from '../mint.js'
+import { booker, goodChain, LIST, listToken, NOW, planner, policyOf, present, REQUEST, status, world } from '../mint.js'
 
 /** A verifier whose lists are 45 s old, and what was asked of them. */
 async function scene(risk: Risk, feeds: readonly Did[] = [status.did]) {
@@ -62,4 +63,40 @@ test('without feeds a list may be as old as the policy says', async () => {
   healthy.add(status.did)
   await decide()
   expect(new Set(asked)).toEqual(new Set([10]))
+})
+
+test('a list that two may sign is as fresh as the feeds of both', async () => {
+  const asked: number[] = []
+  const ports = await world()
+  const two = [status.did, planner.did]
+  const chain = await goodChain()
+  for (const [healthy, maxAge] of [
+    [two, 300],
+    [[status.did], 60],
+    [[planner.did], 60],
+    [[], 60],
+  ] as const) {
+    const live: LivePorts = {
+      ...ports,
+      streams: { isHealthy: issuer => (healthy as readonly Did[]).includes(issuer) },
+      statusLists: {
+        read: (url, age) => {
+          asked.push(age)
+          return ports.statusLists.read(url, age)
+        },
+      },
+    }
+    const entries = [{ purpose: 'revocation', url: LIST, index: 5, issuers: two }] as const
+    const watched = {
+      link: 0,
+      digest: chain[0]!.digest,
+      subject: planner.did,
+      validUntil: NOW + 60,
+      revokers: [],
+      entries,
+    }
+    const age = { pushed: 300, pulled: 60 }
+    await requireStillLive([watched], age, policyOf(), () => NOW, live, { link: null, live: [] })
+    expect(asked.splice(0)).toEqual([maxAge])
+  }
 })

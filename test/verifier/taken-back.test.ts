@@ -54,6 +54,13 @@ describe('events', () => {
     expect((await told(events([mallory.did, planner.did]))).refused.sentence).toMatch(`events of ${planner.did}`)
   })
 
+  test('who stands below in the chain stops nobody above', async () => {
+    const none = { sentence: 'ok', link: null, asked: 2 }
+    for (const target of [planner.did, agency.did])
+      expect((await told(() => [{ target, signer: agency.did }])).refused).toEqual(none)
+    expect((await told(() => [{ target: booker.did, signer: agency.did }])).refused.sentence).toMatch(/^AGENT_KILLED/)
+  })
+
   test('who was stopped is named, before any that was revoked', async () => {
     const { refused } = await told(([root]) => [
       { target: root!.digest, signer: owner.did },
