@@ -89,7 +89,7 @@ test('a list that two may sign is as fresh as the feeds of both', async () => {
     const entries = [{ purpose: 'revocation', url: LIST, index: 5, issuers: two }] as const
     const watched = {
       link: 0,
-      digest: chain[0]!.digest,
+      digest: chain[0].digest,
       subject: planner.did,
       validUntil: NOW + 60,
       revokers: [],
