@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { DIDStore } from '@veramo/data-store'
+import { ProcuraDidStore } from '../dist/adapters/store/identifiers.js'
 import pg from 'pg'
 import { storeState } from '../dist/adapters/store/state.js'
 import { openStore } from '../dist/adapters/store/store.js'
@@ -107,7 +107,7 @@ const use = () => ({ key: randomBytes(16).toString('hex'), issuedAt: NOW, until:
 const charge = () => ({ account: `${digest(any())} 0`, amount: 1, max: 10 ** 9, unit: 'USD', until: END })
 const throttle = () => ({ account: `${digest(any())} rate`, max: 1000, per: 60 })
 /** @param {Store['dataSource']} dataSource @param {object} by */
-const didOf = (dataSource, by) => new DIDStore(dataSource).getDID(/** @type {never} */ (by))
+const didOf = (dataSource, by) => new ProcuraDidStore(dataSource).getDID(/** @type {never} */ (by))
 
 /** @param {State} state */
 async function sweep({ ledger }) {
