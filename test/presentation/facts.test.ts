@@ -14,7 +14,7 @@ import {
 import { openProof, readProof, requireBound } from '../../src/presentation/proof.js'
 import { paramsDigest, requireRequest, type ReceivedRequest } from '../../src/presentation/request.js'
 import { outcome } from '../ground/refusal.js'
-import { alice, booker, goodChain, mallory, mint, NOW, owner, party, planner, present, REQUEST, SELF, type Minted } from '../mint.js' // prettier-ignore
+import { alice, booker, goodChain, mallory, mint, NOW, owner, party, planner, present, prove, REQUEST, SELF, type Minted } from '../mint.js' // prettier-ignore
 
 let chain: [Minted, Minted]
 beforeAll(async () => {
@@ -69,6 +69,15 @@ describe('a presentation', () => {
     const token = await present(booker, chain, { claims: { identity: [envelope(identity.token)] } })
     const { credentials } = readPresentation(token, 5)
     expect(credentials.map(({ digest }) => digest)).toEqual(chain.map(({ digest }) => digest))
+  })
+
+  test('by reference, with more identities than a chain has links', async () => {
+    const tokens = await Promise.all(
+      Array.from({ length: 3 }, async () => (await mint({ signer: owner, to: booker })).token),
+    )
+    const named = await prove(booker, chain[1].digest, { identity: tokens.map(envelope) })
+    expect(readReference(named, 3).identities).toHaveLength(3)
+    expect(outcome(() => readReference(named, 2))).toBe('CHAIN_TOO_LONG')
   })
 
   test('is not of the leaf just because its key is', async () => {
