@@ -39,11 +39,10 @@ export class CredentialRows implements Credentials {
 
   /** By `id`, among the roots of one issuer; of several, the one that ends last. */
   async findRoot(issuer: Did, id: string): Promise<StoredCredential | null> {
-    const row = await this.#rows.findOne({
-      where: { issuer, id, parent: IsNull() },
-      order: { validUntil: 'DESC', digest: 'ASC' },
-    })
-    return row === null ? null : toCredential(row)
+    // ordered here: asked for an order, SQLite goes through all that the issuer issued, which are in it already
+    const rows = await this.#rows.findBy({ issuer, id, parent: IsNull() })
+    const [row] = rows.sort((a, b) => b.validUntil - a.validUntil || (a.digest < b.digest ? -1 : 1))
+    return row === undefined ? null : toCredential(row)
   }
 
   /** Those of a subject that end after `now`, the latest end first. */

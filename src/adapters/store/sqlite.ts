@@ -52,7 +52,7 @@ export class SqliteDataSource extends JoiningDataSource {
 
   /** SQLite would go on writing to a file that was deleted or moved away, and nobody would find it there again. */
   #requireFile(): void {
-    if (inodeOf(this.place) === this.#inode) return
+    if (this.place === MEMORY || inodeOf(this.place) === this.#inode) return
     throw new ProcuraError('STORAGE_UNAVAILABLE', { why: `${this.place}: not the file that was opened` })
   }
 }
