@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { MAX_CREDENTIAL } from '../../src/credential/credential.js'
 import { openOwnChain } from '../../src/delegation/chain.js'
-import { storedChain, toStored, type StoredChain } from '../../src/delegation/stored.js'
+import { isStoredIssuerProved, storedChain, toStored, type StoredChain } from '../../src/delegation/stored.js'
+import type { Did } from '../../src/did/did.js'
+import type { PublicKey } from '../../src/ed25519.js'
+import { digestOf } from '../../src/encoding.js'
 import { readJws } from '../../src/jws/compact.js'
 import type { Credentials, Keys, StoredCredential } from '../../src/ports.js'
 import { toStatusJson } from '../../src/status/entry.js'
@@ -110,5 +113,36 @@ describe('storedChain', () => {
       code: 'NOT_FOUND',
       facts: { what: `credential ${root.digest}` },
     })
+  })
+})
+
+describe('isStoredIssuerProved', () => {
+  const web: Did = 'did:web:a.example'
+  const listing = (...keys: readonly PublicKey[]): Keys => ({ ...nobody, all: () => Promise.resolve(keys) })
+  const link = async (change: Partial<StoredCredential>): Promise<StoredCredential> => {
+    const [root] = await keep(await mint({ signer: owner, to: planner }))
+    return { ...root, ...change }
+  }
+
+  test('a root by the key it was taken in with, without asking', async () => {
+    expect(await isStoredIssuerProved(await link({ issuer: web, key: booker.publicKey.x }), nobody)).toBe(true)
+  })
+
+  test.each<[string, Did, string, Keys, boolean]>([
+    ['a did:key by itself', planner.did, planner.publicKey.x, nobody, true],
+    ['a did:key with the key of another', planner.did, booker.publicKey.x, listing(booker.publicKey), false],
+    ['a did:web that lists the key', web, booker.publicKey.x, listing(owner.publicKey, booker.publicKey), true],
+    ['a did:web that lists another', web, booker.publicKey.x, listing(owner.publicKey), false],
+    ['a did:web that lists none', web, booker.publicKey.x, nobody, false],
+  ])('%s', async (_name, issuer, key, keys, due) => {
+    const parent = digestOf('parent')
+    expect(await isStoredIssuerProved(await link({ parent, issuer, key }), keys)).toBe(due)
+  })
+
+  test('keys are those for assertions', async () => {
+    let asked: unknown
+    const keys: Keys = { ...nobody, all: (...what) => Promise.resolve(((asked = what), [])) }
+    await isStoredIssuerProved(await link({ parent: digestOf('parent'), issuer: web }), keys)
+    expect(asked).toEqual([web, 'assertionMethod'])
   })
 })
