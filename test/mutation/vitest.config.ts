@@ -19,7 +19,7 @@ class QuickFirst extends BaseSequencer {
 
 /**
  * The fast unit tests of what is mutated, for `npm run mutation` only. Left out is what listens, stores, installs or
- * runs for long; status/allocation, whose one law over 131 072 positions takes longer than all else, since
+ * runs for long; status/allocation, whose one law over a million positions takes longer than all else, since
  * status/known-indexes holds the same lines; and test/decide-lines.test.ts, which rewrites the source of `decide`
  * itself: a mutation test of its own.
  */
