@@ -21,10 +21,11 @@ export function permutation(key: Uint8Array, length: number): Permutation {
   const half = Math.ceil(Math.log2(length) / 2)
   const mask = 2 ** half - 1
   // a round knows no more values than half of the index has: 512 for a list of 131 072, each worked out once
-  const known = Array.from({ length: ROUNDS }, () => new Int32Array(mask + 1).fill(-1))
+  const known = new Int32Array(ROUNDS * (mask + 1)).fill(-1)
   const round = (number: number, value: number): number => {
-    const before = known[number]![value]!
-    return before >= 0 ? before : (known[number]![value] = mac(number, value) & mask)
+    const at = number * (mask + 1) + value
+    const before = known[at] ?? -1
+    return before >= 0 ? before : (known[at] = mac(number, value) & mask)
   }
   const mac = (number: number, value: number): number =>
     createHmac('sha256', key)
