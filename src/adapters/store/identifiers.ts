@@ -31,8 +31,8 @@ const SERVICES = '(SELECT COUNT(*) FROM service s WHERE s."identifierDid" = i.di
 const DID = `SELECT i.did, i.provider, i.alias, i."controllerKeyId", ${SERVICES}, ${KEY} FROM identifier i LEFT JOIN "key" k ON k."identifierDid" = i.did WHERE i.`
 
 /**
- * Veramo's store of DIDs on the same tables, with one statement where an agent is looked up and three where one is made;
- * the stock store takes three and six. Whatever else is asked is left to that.
+ * Veramo's store of DIDs on the same tables, with plain statements where an agent is looked up or made: what the stock
+ * store spends goes into turning rows into objects and back. Whatever else is asked is left to that.
  */
 export class ProcuraDidStore extends DIDStore {
   readonly #dataSource: DataSource
@@ -45,17 +45,17 @@ export class ProcuraDidStore extends DIDStore {
   /** By DID or alias. @throws Error `Identifier not found` */
   override async getDID(by: Wanted): Promise<IIdentifier> {
     const { did, alias } = by
-    if ((did === undefined) === (alias === undefined)) return super.getDID(by as Parameters<DIDStore['getDID']>[0])
+    const asStock = (): Promise<IIdentifier> => super.getDID(by as Parameters<DIDStore['getDID']>[0])
+    if ((did === undefined) === (alias === undefined)) return asStock()
     const rows = await this.#rows(did === undefined ? 'alias' : 'did', did ?? alias ?? '')
     const [first] = rows
     if (first === undefined) throw new Error('Identifier not found')
     // no DID that is made here has services
-    if (Number(first.services) > 0 || rows.some(row => row.did !== first.did))
-      return super.getDID(by as Parameters<DIDStore['getDID']>[0])
+    if (Number(first.services) > 0 || rows.some(row => row.did !== first.did)) return asStock()
     return identifierOf(rows)
   }
 
-  /** One alias is looked for with one statement. */
+  /** That an alias is free is told by one plain statement. */
   override async listDIDs(query: { alias?: string; provider?: string }): Promise<IIdentifier[]> {
     if (query.provider !== undefined || query.alias === undefined || query.alias === '') return super.listDIDs(query)
     return (await this.#rows('alias', query.alias)).length === 0 ? [] : super.listDIDs(query)
