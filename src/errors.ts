@@ -234,6 +234,7 @@ export const ERRORS = {
   LEDGER_UNAVAILABLE: ['unavailable', 'budgets cannot be charged: {why}', 'retry later; configure a ledger'],
   AUDIT_UNAVAILABLE: ['unavailable', 'the decision cannot be recorded: {why}', 'retry later'],
   // the commit point
+  IDEMPOTENCY_CONFLICT: ['conflict', 'the idempotency key was used for another request', 'make a new key'],
   RESERVATION_CLOSED: ['conflict', 'the reservation cannot be used any more: {why}', 'ask for a new decision'],
   // the service's own edges
   CHAINS_FULL: ['unavailable', 'no more than {max} chains are kept at once', 'present the chain whole; retry later'],

@@ -223,6 +223,22 @@ export interface Transactions {
   transaction<T>(work: () => Promise<T>): Promise<T>
 }
 
+/** What was asked under a name before. */
+export interface Asked {
+  /** digest of the request */
+  readonly request: string
+  /** `null`: it is under way, or was broken off */
+  readonly answer: string | null
+}
+
+/** Answers kept for callers that ask again. Every method throws STORAGE_UNAVAILABLE. */
+export interface Answers {
+  /** Takes the name until `until`: `null` for who is first, else what stands there. */
+  claim(name: string, request: string, now: UnixSeconds, until: UnixSeconds): Promise<Asked | null>
+  /** Keeps the answer to what was claimed. */
+  keep(name: string, answer: string): Promise<void>
+}
+
 /** What a status list says about an index. Revocation is for ever, suspension is not. */
 export type StatusPurpose = 'revocation' | 'suspension'
 

@@ -18,9 +18,10 @@ test('the public names of every subpath: values', async () => {
   expect(names).toMatchInlineSnapshot(`
     {
       ".": "ERRORS ProcuraError bodyDigest canonicalize createIssuer createRegistrar createVerifier createWallet digestOf fromDidKey isProcuraError openJws paramsDigest parseIssuingPolicy parsePolicy parsePublicKey readJws signJws toDidKey",
+      "./client": "createClient",
       "./fastify": "acceptChains requireAuthority",
       "./issuer": "OPERATOR openIssuer",
-      "./service": "openService serve",
+      "./service": "openService",
       "./veramo": "ProcuraPlugin VcJoseProvider createVeramoAgent readAgentFile",
       "./verifier": "createVerifier fileAudit postgresState readPolicy remoteVerifier singleProcessState sqliteState",
       "./wallet": "openWallet",
@@ -51,7 +52,8 @@ test('the public names of every subpath: types', () => {
   }
   expect(names).toMatchInlineSnapshot(`
     {
-      ".": "Agent AgentClass Announced Announcement Audit Authority AuthorityDraft Budget Call Caller Chains Charge Class Clock Code Commitment Commits Constraint Credentials Decision Delegation Did DidUrl Digest Evidence Facts FeedPositions Grant GrantJson GrantRequest GrantUse Held Hold HoldState Holding HoldingQuery HoldingRecord Holdings HostedDids HostedKey Ids Issuer IssuerPorts IssuingKeys IssuingPolicy Json JsonObject KeyHolder KeyVersion Keys Kind Lease Leased LeasedIndexes Ledger Lifetimes ListVersions LocalVerifier Marker Nonces Outbox Policy PolicyGrant PublicKey Rate ReceivedRequest Registrar RegistrarPorts Registration Relationship Reservations RevocationEvent Revocations Revoked Risk Root Scalar Sealed SealedKey SealedKeys Settlement Signer SigningKey SigningKeys Snapshot State StatusIssuer StatusLeases StatusLists StatusPlace StatusPurpose StatusRows StoredCredential StoredList Streams Subject SubjectKind SubjectQuery SubjectState Subjects TakeIndex Throttle Transactions Use Vault Verified Verifier VerifierPorts Wallet WalletPorts",
+      ".": "Agent AgentClass Announced Announcement Answers Asked Audit Authority AuthorityDraft Budget Call Caller Chains Charge Class Clock Code Commitment Commits Constraint Credentials Decision Delegation Did DidUrl Digest Evidence Facts FeedPositions Grant GrantJson GrantRequest GrantUse Held Hold HoldState Holding HoldingQuery HoldingRecord Holdings HostedDids HostedKey Ids Issuer IssuerPorts IssuingKeys IssuingPolicy Json JsonObject KeyHolder KeyVersion Keys Kind Lease Leased LeasedIndexes Ledger Lifetimes ListVersions LocalVerifier Marker Nonces Outbox Policy PolicyGrant PublicKey Rate ReceivedRequest Registrar RegistrarPorts Registration Relationship Reservations RevocationEvent Revocations Revoked Risk Root Scalar Sealed SealedKey SealedKeys Settlement Signer SigningKey SigningKeys Snapshot State StatusIssuer StatusLeases StatusLists StatusPlace StatusPurpose StatusRows StoredCredential StoredList Streams Subject SubjectKind SubjectQuery SubjectState Subjects TakeIndex Throttle Transactions Use Vault Verified Verifier VerifierPorts Wallet WalletPorts",
+      "./client": "CallOptions Client ClientOptions OperationName",
       "./fastify": "GuardOptions Guarded",
       "./issuer": "IssuerOptions OpenIssuer RootGrant SubjectRegistration",
       "./service": "Service ServiceOptions",

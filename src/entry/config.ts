@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import type { AgentFile } from '../adapters/veramo/agent-file.js'
 import { isDid, type Did } from '../did/did.js'
@@ -11,15 +12,20 @@ const did = z.string().refine((value): value is Did => isDid(value), 'is not a D
 const origin = z.string().refine(isHttpsOrigin, 'is not an https origin such as https://id.example.org')
 const path = z.string().min(1).max(1024)
 
+const secretHash = z.string().refine(isS256, 'is not a base64url SHA-256')
 const resourceServer = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'is not 1 to 64 letters, digits, dots, dashes'),
-  secretHash: z.string().refine(isS256, 'is not a base64url SHA-256'),
+  /** several while one is replaced by another */
+  secretHash: z.union(
+    [secretHash.transform(one => [one]), z.array(secretHash).min(1).max(4)],
+    'is not a base64url SHA-256, or up to four',
+  ),
   policy: path,
 })
 
 /** Calls of one caller in a sliding window of `per` seconds. */
-const limit = (max: number, per: number) =>
-  z.strictObject({ max: z.int().min(1).max(10_000), per: z.int().min(1).max(86_400) }).default({ max, per })
+const limit = (max: number, per: number, most = 10_000) =>
+  z.strictObject({ max: z.int().min(1).max(most), per: z.int().min(1).max(86_400) }).default({ max, per })
 
 const procura = z.strictObject({
   origin,
@@ -36,6 +42,12 @@ const procura = z.strictObject({
       host: z.string().min(1).max(253),
       port: z.int().min(0).max(65_535),
       behindTls: z.boolean().default(false),
+      /** whose `X-Forwarded-For` counts */
+      trustedProxies: z
+        .array(z.string().refine(isNetwork, 'is not an address or a network such as 10.0.0.0/8'))
+        .default([]),
+      /** seconds between the signal to stop and the end of listening: a proxy finds out meanwhile */
+      drain: z.int().min(0).max(300).default(0),
     })
     .refine(({ host, behindTls }) => behindTls || isLoopback(host), {
       path: ['host'],
@@ -45,11 +57,23 @@ const procura = z.strictObject({
   admins: z.array(did).default([]),
   resourceServers: z
     .array(resourceServer)
-    .refine(all => new Set(all.map(one => one.secretHash)).size === all.length, 'two share one secret')
+    .refine(all => areDistinct(all.map(one => one.name)), 'two share one name')
+    .refine(all => areDistinct(all.flatMap(one => one.secretHash)), 'two share one secret')
     .default([]),
+  /** web origins whose pages may call */
+  cors: z.array(origin).default([]),
   events: z.enum(['public', 'resource-servers']).default('public'),
   limits: z
-    .strictObject({ identities: limit(60, 3600), leases: limit(120, 3600), chains: limit(1000, 60) })
+    .strictObject({
+      identities: limit(60, 3600),
+      leases: limit(120, 3600),
+      chains: limit(1000, 60),
+      strangers: limit(12_000, 60, 100_000_000),
+      subjects: limit(1200, 60, 100_000_000),
+      resourceServers: limit(600_000, 60, 100_000_000),
+      body: z.int().min(16_384).max(16_777_216).default(262_144),
+      arrival: z.int().min(1).max(300).default(15),
+    })
     .prefault({}),
 })
 
@@ -101,6 +125,14 @@ function override(block: unknown, environment: Readonly<Record<string, string | 
 
 function isHttpsOrigin(value: string): boolean {
   return URL.canParse(value) && new URL(value).protocol === 'https:' && new URL(value).origin === value
+}
+
+function areDistinct(names: readonly string[]): boolean {
+  return new Set(names).size === names.length
+}
+
+function isNetwork(value: string): boolean {
+  return ipaddr.isValid(value) || ipaddr.isValidCIDR(value)
 }
 
 function isLoopback(host: string): boolean {

@@ -1,10 +1,12 @@
-import { getAs, getText, postAs } from '../adapters/client/service.js'
+import { createClient } from '../adapters/client/api.js'
+import type { Registration } from '../adapters/client/subjects.js'
 import { systemClock, systemIds } from '../adapters/system.js'
+import type { Client } from '../api/client.js'
 import type { AuthorityDraft } from '../authority/authority.js'
 import type { Did } from '../did/did.js'
 import type { SubjectKind } from '../ports.js'
-import { member, type JsonObject } from '../json.js'
-import { isProcuraError, ProcuraError } from '../errors.js'
+import { isProcuraError } from '../errors.js'
+import type { JsonObject } from '../json.js'
 import { openNetwork } from './parts.js'
 import { openWallet } from './wallet.js'
 
@@ -42,35 +44,25 @@ export interface RootGrant {
   readonly ttl: number
 }
 
-/** An issuer's admin: every call is signed by the operator's key. */
+/** An issuer's admin: every call is signed by the operator's key, and happens once, however often it has to be made. */
 export interface OpenIssuer {
   /** DID of the operator */
   readonly operator: Did
+  /** The whole HTTP API, as the operator. */
+  readonly api: Client
   /**
    * Registers who may receive authority: nobody else does.
    *
    * @returns the subject, and of an agent its identity credential
    * @throws CALLER_FORBIDDEN, SCHEMA, SUBJECT_EXISTS, … as the service answers
    */
-  register(subject: SubjectRegistration): Promise<JsonObject>
+  register(subject: SubjectRegistration): Promise<Registration>
   /** The registration of a DID, or `null`. @throws CALLER_FORBIDDEN */
-  subject(did: Did): Promise<JsonObject | null>
-  /** A page of the register: `subjects`, and `next` for `after`. @param query - `after`, `limit`, `kind`, `state`, `owner` */
-  subjects(query: Readonly<Record<string, string>>): Promise<JsonObject>
-  /** Suspends, resumes or retires. @throws NOT_FOUND, SUBJECT_STATE */
-  changeSubject(did: Did, verb: 'suspend' | 'resume' | 'retire'): Promise<JsonObject>
+  subject(did: Did): Promise<Registration['subject'] | null>
   /** Issues a root capability to a registered subject. @throws CALLER_FORBIDDEN, SUBJECT_UNKNOWN, GRANT_REFUSED, SCHEMA, … as the service answers */
-  grant(
-    grant: RootGrant,
-  ): Promise<{ readonly credential: string; readonly digest: string; readonly validUntil: number }>
+  grant(grant: RootGrant): ReturnType<Client['grant']>
   /** Revokes by digest or id of a credential the service keeps, or by the chain of one it never saw. */
-  revoke(target: string | readonly string[]): Promise<JsonObject>
-  /** Posts to `/v1/revocations`: revokes, suspends or resumes, one or many. @throws as the service answers */
-  changeStatus(body: JsonObject): Promise<JsonObject>
-  /** The token of a status list of the service, by name or URL. @throws NOT_FOUND, SERVICE_UNAVAILABLE */
-  statusList(list: string): Promise<string>
-  /** Has the lists signed that are due now; answers their names as `lists`. */
-  publishStatus(): Promise<JsonObject>
+  revoke(target: string | readonly string[]): ReturnType<Client['revoke']>
   close(): Promise<void>
 }
 
@@ -82,39 +74,22 @@ export async function openIssuer({ service, connect = {}, ...where }: IssuerOpti
   const network = openNetwork(connect)
   const wallet = await openWallet({ ...where, roots: [], service, connect })
   const { holder, did } = await wallet.agent(OPERATOR)
-  const calls = { service, reach: network.reach, clock: systemClock, ids: systemIds }
+  const api = createClient(holder, { service, reach: network.reach, clock: systemClock, ids: systemIds })
   return {
     operator: did,
+    api,
     async subject(who) {
       try {
-        return await getAs(holder, `/v1/subjects/${encodeURIComponent(who)}`, calls)
+        return await api.subject({ params: { did: who } })
       } catch (error) {
         if (isProcuraError(error) && error.code === 'NOT_FOUND') return null
         throw error
       }
     },
-    subjects: query => getAs(holder, `/v1/subjects?${new URLSearchParams(query).toString()}`, calls),
-    changeSubject: (who, verb) => postAs(holder, `/v1/subjects/${encodeURIComponent(who)}/${verb}`, {}, calls),
-    register: registration => postAs(holder, '/v1/subjects', { ...registration }, calls),
-    async grant({ to, authority, ttl }) {
-      const body = { to, ttl, authority: authority as unknown as JsonObject }
-      const answer = await postAs(holder, '/v1/grants', body, calls)
-      const [credential, digest, validUntil] = ['credential', 'digest', 'validUntil'].map(name => member(answer, name))
-      if (typeof credential !== 'string' || typeof digest !== 'string' || typeof validUntil !== 'number') {
-        throw new ProcuraError('SERVICE_UNAVAILABLE', { service, why: 'its answer holds no credential' })
-      }
-      return { credential, digest, validUntil }
-    },
+    register: body => api.register({ body }),
+    grant: ({ to, authority, ttl }) => api.grant({ body: { to, ttl, authority: authority as unknown as JsonObject } }),
     revoke: target =>
-      postAs(
-        holder,
-        '/v1/revocations',
-        typeof target === 'string' ? { credential: target } : { chain: [...target] },
-        calls,
-      ),
-    changeStatus: body => postAs(holder, '/v1/revocations', body, calls),
-    statusList: list => getText(`/v1/status/${encodeURIComponent(list.slice(list.lastIndexOf('/') + 1))}`, calls),
-    publishStatus: () => postAs(holder, '/v1/status/publications', {}, calls),
+      api.revoke({ body: typeof target === 'string' ? { credential: target } : { chain: [...target] } }),
     async close() {
       await wallet.close()
       await network.close()

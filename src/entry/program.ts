@@ -85,7 +85,7 @@ function commands(shell: Shell): Command {
     .option('-c, --config <file>', 'the agent file', 'agent.yml')
     .addHelpText('after', '\nExample:\n  procura serve --config agent.yml')
     .action(async ({ config }: { config: string }) => {
-      const { serve } = await import('./service.js')
+      const { serve } = await import('./serve.js')
       await serve({ config, environment, print: line => terminal.print(line) })
     })
 

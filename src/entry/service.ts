@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { fileAudit } from '../adapters/audit/file.js'
 import { Bell } from '../adapters/http/feed.js'
@@ -12,15 +13,15 @@ import { isDid, type Did } from '../did/did.js'
 import { toDidDocument } from '../did/document.js'
 import { createHosting, type Hosting } from '../did/hosting.js'
 import { didWebOf } from '../did/web.js'
-import { isProcuraError, ProcuraError } from '../errors.js'
+import { ProcuraError } from '../errors.js'
 import type { JsonObject } from '../json.js'
-import { createIssuer, type Issuer } from '../issuer/issuer.js'
+import { createIssuer } from '../issuer/issuer.js'
 import { parseIssuingPolicy, requireAsStrict } from '../policy/issuing.js'
-import type { Outbox, Revocations, Snapshot, StatusLists } from '../ports.js'
 import { createRegistrar } from '../registrar/registrar.js'
 import { createVerifier } from '../verifier/verifier.js'
 import { markerOf, readConfig, type Config } from './config.js'
 import { openFeeds } from './feeds.js'
+import { announcing, withOwnLists } from './own-lists.js'
 import { OPERATOR } from './issuer.js'
 import { openHome, openNetwork, readJsonFile } from './parts.js'
 import { keepPublished } from './tending.js'
@@ -51,7 +52,7 @@ export interface Service {
   /** where it listens, as `http://host:port` */
   readonly address: string
   readonly app: FastifyInstance
-  /** Stops listening, finishes what was accepted, closes storage. */
+  /** Says for `listen.drain` seconds that it is not ready, stops listening, finishes what was accepted, closes storage. */
   close(): Promise<void>
 }
 
@@ -69,13 +70,20 @@ export async function openService({
   const file = await readAgentFile(path, environment)
   const config = await readConfig(file, environment)
   const opened: (() => Promise<unknown>)[] = []
-  const close = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     for (const one of opened.splice(0).reverse()) await one()
   }
+  const stopping = new AbortController()
   try {
-    return { ...(await start(file, config, environment, onDefect, opened)), config, close }
+    const started = await start(file, config, environment, onDefect, opened, stopping.signal)
+    const close = async (): Promise<void> => {
+      stopping.abort()
+      await setTimeout(config.listen.drain * 1000)
+      await end()
+    }
+    return { ...started, config, close }
   } catch (error) {
-    await close()
+    await end()
     throw error
   }
 }
@@ -86,9 +94,10 @@ async function start(
   environment: ServiceOptions['environment'],
   onDefect: (error: unknown) => void,
   opened: (() => Promise<unknown>)[],
+  stopping: AbortSignal,
 ): Promise<Omit<Service, 'config' | 'close'>> {
   const did = didWebOf(config.origin)
-  let document: (() => Promise<JsonObject>) | null = null
+  let document: (() => Promise<JsonObject & { readonly id: Did }>) | null = null
   let hosting: Hosting | null = null
   const network = openNetwork(config.connect, async asked => {
     if (asked === did) return document?.() ?? null
@@ -117,7 +126,7 @@ async function start(
   hosting = createHosting(did, store.hostedDids)
   if ((await vault.signer(did)) === null) await vault.createWebDid(did, 'issuer')
   const keys = issuingKeys(did, { vault, signingKeys: store.signingKeys })
-  document = async () => toDidDocument(did, await keys.listed())
+  document = async () => ({ ...toDidDocument(did, await keys.listed()), id: did })
   const shared = {
     clock: systemClock,
     ids: systemIds,
@@ -128,14 +137,15 @@ async function start(
   const bell = new Bell()
   const outbox = announcing(store, shared.revocations, did, bell)
   const issuer = createIssuer({ keys, statusBase }, { ...shared, ...store, outbox, audit, marker, nextSecond })
-  opened.push(keepPublished(issuer, onDefect))
+  const tending = keepPublished(issuer, onDefect)
+  opened.push(() => tending.end())
   const statusLists = withOwnLists(issuer, statusBase, network.statusLists)
   const issuing = parseIssuingPolicy(await readJsonFile(config.policy), config.policy)
   const servers = await Promise.all(
-    config.resourceServers.map(async ({ name, secretHash, policy: path }) => {
+    config.resourceServers.map(async ({ name, secretHash: secretHashes, policy: path }) => {
       const policy = await readPolicy(path)
       requireAsStrict(policy, issuing, did, path)
-      return { name, secretHash, policy }
+      return { name, secretHashes, policy }
     }),
   )
   const policies = servers.map(({ policy }) => policy)
@@ -148,20 +158,27 @@ async function start(
   const registrar = createRegistrar(issuing, { ...shared, ...store, issuance: issuer, hosting })
   const operator = await openOperator(config, store)
   const admins = new Set([operator, ...config.admins])
-  const { origin } = config
-  const { subjects } = store
-  const app = createServer({
+  const app = await createServer({
+    ...config,
     ...shared,
-    origin,
     issuer,
     registrar,
-    subjects,
+    subjects: store.subjects,
+    answers: store.answers,
+    transaction: work => store.transaction(work),
     document,
     hosting,
     resourceServers,
     events: { outbox: store.outbox, bell, keys, clock: systemClock, readers: config.events },
     admins,
-    limits: config.limits,
+    trustedProxies: config.listen.trustedProxies,
+    checks: {
+      database: () => store.installation.get(OPERATOR),
+      audit: () => audit.size(),
+      key: async () => (await keys.signer()).sign(Buffer.from('ready?')),
+      lists: () => tending.requireInTime(),
+    },
+    stopping,
     onDefect,
   })
   opened.push(() => app.close())
@@ -187,43 +204,6 @@ async function openOperator({ operator, origin }: Config, { installation }: Stor
   }
 }
 
-/** What is announced to others, verifiers on this database know in the same transaction; the feed looks right after it. */
-function announcing(
-  { outbox, commits }: Store,
-  revocations: Revocations,
-  signer: Did,
-  bell: Bell,
-): Pick<Outbox, 'append'> {
-  return {
-    async append(all, at) {
-      for (const { type, target } of all) if (type === 'killed') await revocations.learn({ target, signer })
-      await outbox.append(all, at)
-      await commits.after(() => {
-        bell.ring()
-        return Promise.resolve()
-      })
-    },
-  }
-}
-
-/** Lists of this service are read where they are made; nobody asks himself over the network. */
-function withOwnLists(issuer: Issuer, statusBase: string, others: StatusLists): StatusLists {
-  const snapshots = new Map<string, Snapshot>()
-  return {
-    async read(url, maxAge) {
-      if (!url.startsWith(statusBase)) return others.read(url, maxAge)
-      const { token } = await issuer.list(url.slice(statusBase.length)).catch((cause: unknown) => {
-        const why = isProcuraError(cause) ? cause.code : 'it cannot be signed'
-        throw new ProcuraError('STATUS_UNAVAILABLE', { list: url, why }, { cause })
-      })
-      const before = snapshots.get(url)
-      const snapshot = before?.token === token ? before : { token }
-      snapshots.set(url, snapshot)
-      return { snapshot, age: 0 }
-    },
-  }
-}
-
 async function listen(app: FastifyInstance, { host, port }: Config['listen']): Promise<string> {
   try {
     return await app.listen({ host, port })
@@ -235,22 +215,4 @@ async function listen(app: FastifyInstance, { host, port }: Config['listen']): P
       { cause },
     )
   }
-}
-
-/** Runs the service until SIGINT or SIGTERM: `procura serve`. */
-export async function serve(options: ServiceOptions & { readonly print: (line: string) => void }): Promise<void> {
-  const service = await openService(options)
-  const { config, did, operator, storage, address } = service
-  const { print } = options
-  print(`procura listens on ${address} as ${config.origin}`)
-  print(`  issuer    ${did}`)
-  print(`  operator  ${operator} (wallet ${config.operator})`)
-  print(`  storage   ${storage}`)
-  print(`  try next  curl ${address}/.well-known/did.json`)
-  await new Promise(resolve => {
-    process.once('SIGINT', resolve)
-    process.once('SIGTERM', resolve)
-  })
-  print('procura stops')
-  await service.close()
 }

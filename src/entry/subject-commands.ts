@@ -36,9 +36,7 @@ const VERBS = {
 /** Adds `agent`, `person` and `organisation` to the command line. */
 export function addSubjectCommands(program: Command, { terminal, environment }: Shell): void {
   const withAdmin = (options: AdminOptions, act: (world: SubjectWorld) => Promise<void>): Promise<void> =>
-    asAdmin(options, environment, admin =>
-      act({ terminal, admin: { ...admin, register: one => admin.register(one as never) }, newAgent }),
-    )
+    asAdmin(options, environment, admin => act({ terminal, admin, newAgent }))
   for (const [kind, { all, one, example }] of Object.entries(KINDS) as [
     keyof typeof KINDS,
     (typeof KINDS)['agent'],

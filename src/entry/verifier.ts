@@ -1,3 +1,4 @@
+import { createClient } from '../adapters/client/api.js'
 import { remoteVerifier as remote } from '../adapters/client/service.js'
 import type { FeedStanding } from '../adapters/resolve/feed.js'
 import { singleProcessState as inMemory } from '../adapters/state/memory.js'
@@ -141,5 +142,6 @@ export interface RemoteOptions {
 /** The same interface over `POST /v1/verify`. @throws CONFIG_INVALID */
 export function remoteVerifier({ self, service, secret, connect = {} }: RemoteOptions): Verifier {
   const { reach } = openNetwork(connect)
-  return remote(self, secret, { service, reach, clock: systemClock, ids: systemIds })
+  const options = { service, reach, clock: systemClock, ids: systemIds }
+  return remote(self, createClient({ secret }, options), service)
 }

@@ -1,6 +1,7 @@
 import { agentFetch, type AgentFetch } from '../adapters/client/agent-fetch.js'
-import { noLeases, postAs, serviceLeases, type ServiceOptions } from '../adapters/client/service.js'
-import { registerSubAgent, rotateTo, type SubAgent } from '../adapters/client/subjects.js'
+import { createClient, type ServiceOptions } from '../adapters/client/api.js'
+import { noLeases, serviceLeases } from '../adapters/client/service.js'
+import { registerSubAgent, rotateTo, type Registration, type SubAgent } from '../adapters/client/subjects.js'
 import { systemClock, systemIds } from '../adapters/system.js'
 import type { VeramoAgent } from '../adapters/veramo/agent.js'
 import type { VaultAgent } from '../adapters/veramo/vault.js'
@@ -14,6 +15,7 @@ import { openNetwork } from './parts.js'
 import { openHomeOf } from './wallet-home.js'
 
 export type { AgentFetch, AgentRequest } from '../adapters/client/agent-fetch.js'
+export type { AgentResponse, Refusal } from '../adapters/client/refusal.js'
 export type { SubAgent } from '../adapters/client/subjects.js'
 export type { ApprovalRequest } from '../presentation/approval.js'
 export type { InventoryEntry, InventoryFlag } from '../wallet/inventory.js'
@@ -55,7 +57,7 @@ export interface WalletAgent extends Agent {
    *
    * @throws SUBJECT_UNKNOWN, SUBJECT_STATE, SUBJECT_LIMIT, SUBJECT_EXISTS, SERVICE_UNAVAILABLE
    */
-  register(subAgent: Pick<Agent, 'holder'>, said: SubAgent): Promise<JsonObject>
+  register(subAgent: Pick<Agent, 'holder'>, said: SubAgent): Promise<Registration>
   /**
    * Hands its registration over to another agent of this wallet, with everything it holds of the service, issued anew.
    * Its own credentials of the service are revoked.
@@ -110,7 +112,10 @@ export async function openWallet<A extends VaultAgent = VeramoAgent>(
     holdings: store.holdings,
     lifetimes: store.lifetimes,
     transaction: work => store.transaction(work),
-    leases: calls === null ? noLeases : serviceLeases(calls, store.leasedIndexes),
+    leases:
+      calls === null
+        ? noLeases
+        : serviceLeases(signer => createClient(signer, calls), systemClock, store.leasedIndexes),
   })
   const atService = (): ServiceOptions => {
     if (calls !== null) return calls
@@ -118,9 +123,9 @@ export async function openWallet<A extends VaultAgent = VeramoAgent>(
   }
   const equip = (agent: Agent): WalletAgent => ({
     ...agent,
-    fetch: agentFetch(agent, network.reach),
+    fetch: agentFetch(agent, network.reach, systemClock),
     revoke: async digest =>
-      postAs(agent.holder, '/v1/revocations', { chain: await agent.chainOf(digest) }, atService()),
+      createClient(agent.holder, atService()).revoke({ body: { chain: [...(await agent.chainOf(digest))] } }),
     register: async (subAgent, said) => registerSubAgent(agent.holder, subAgent.holder, said, atService()),
     async rotateTo(next) {
       const { credentials, identity } = await rotateTo(agent.holder, next.holder, atService())

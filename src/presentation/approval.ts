@@ -1,15 +1,16 @@
-import type { Call } from '../authority/grant.js'
+import { ACTION, type Call } from '../authority/grant.js'
+import { isResource } from '../authority/resource.js'
 import { isDid, type Did } from '../did/did.js'
 import type { PublicKey } from '../ed25519.js'
 import { isDigest, isS256, type Digest } from '../encoding.js'
 import { ProcuraError } from '../errors.js'
-import type { JsonObject } from '../json.js'
+import { isObject, requireShallow, type Json, type JsonObject } from '../json.js'
 import { openJws, readJws, signJws, type Sealed } from '../jws/compact.js'
 import { integer, object, oneOf, read, text, where } from '../shape.js'
 import type { Signer } from '../signer.js'
 import { SKEW, type UnixSeconds } from '../time.js'
 import { MAX_PROOF } from './presentation.js'
-import { paramsDigest } from './request.js'
+import { MAX_PARAMS_DEPTH, paramsDigest } from './request.js'
 
 /** Longest life of an approval, in seconds. */
 export const MAX_APPROVAL = 300
@@ -24,6 +25,28 @@ export interface ApprovalRequest {
   readonly paramsDigest: string
   /** the parameters themselves, for the person to read */
   readonly display: JsonObject
+}
+
+/** Nothing but parameters may hold white space: in the lines of a terminal it could pass for another line. */
+const requestShape = object({
+  audience: text(/^\S+$/),
+  leaf: where(isDigest, 'is not a credential digest'),
+  action: text(ACTION),
+  resource: where(isResource, 'is not a canonical resource'),
+  paramsDigest: where(isS256, 'is not a SHA-256'),
+  display: where(isObject, 'is not an object'),
+})
+
+/**
+ * Reads what a verifier asks a person to approve.
+ *
+ * @throws SCHEMA, JSON_DEPTH, JSON_NOT_CANONICAL; REQUEST_PARAMS - the digest is not of what is displayed
+ */
+export function parseApprovalRequest(value: Json): ApprovalRequest {
+  const request = read(requestShape, value, 'approval')
+  requireShallow(request.display, 'the parameters', MAX_PARAMS_DEPTH)
+  if (paramsDigest(request.display) !== request.paramsDigest) throw new ProcuraError('REQUEST_PARAMS', {})
+  return request
 }
 
 /** Claims of an `agent-approval+jwt` (profile §5.3). */

@@ -122,8 +122,8 @@ test('status show and publish', async () => {
   const { stdout } = await run('status', 'show', list, '-o', 'json')
   expect(JSON.parse(stdout)).toMatchObject({ list, purpose: 'revocation', bits: 131_072 })
   expect((JSON.parse(stdout) as { set: number }).set).toBeGreaterThan(0)
-  expect(await home.issuer.publishStatus()).toHaveProperty('lists')
-  await expect(home.issuer.statusList('none')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  expect(await home.issuer.api.publish({ body: {} })).toHaveProperty('lists')
+  await expect(home.issuer.api.statusList({ params: { list: 'none' } })).rejects.toMatchObject({ code: 'NOT_FOUND' })
 })
 
 test('fsck: a restored database is refused by the service, named, reconciled, and served again', async () => {

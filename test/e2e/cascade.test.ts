@@ -65,9 +65,9 @@ test.each([0, 1, 2, 3, 4])(
 
 test('a root that is suspended denies all below it until it is resumed', async () => {
   const { agents, digests } = await family()
-  await home.issuer.changeStatus({ credential: digests[0]!, change: 'suspend' })
+  await home.issuer.api.revoke({ body: { credential: digests[0]!, change: 'suspend' } })
   expect(await Promise.all(agents.map(ask))).toEqual(agents.map(() => ['STATUS_SUSPENDED', 0]))
-  await home.issuer.changeStatus({ credential: digests[0]!, change: 'resume' })
+  await home.issuer.api.revoke({ body: { credential: digests[0]!, change: 'resume' } })
   expect(await Promise.all(agents.map(ask))).toEqual(agents.map(() => ['allowed', null]))
 })
 

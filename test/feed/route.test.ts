@@ -5,9 +5,10 @@ import { connect, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { routeEvents } from '../../src/adapters/http/events.js'
+import { eventRoutes } from '../../src/adapters/http/events.js'
 import { Bell, type FeedParts } from '../../src/adapters/http/feed.js'
-import { PROBLEM, toProblem, toRefusal } from '../../src/adapters/http/problem.js'
+import { answerRefusals } from '../../src/adapters/http/refusals.js'
+import { serveOn, type ServeParts } from '../../src/adapters/http/serve.js'
 import { endSilentConnections } from '../../src/adapters/http/silent.js'
 import type { Store } from '../../src/adapters/store/store.js'
 import { systemClock } from '../../src/adapters/system.js'
@@ -43,13 +44,12 @@ const last = async () => (await store.outbox.span()).last
 async function serve(parts: Partial<FeedParts> = {}): Promise<{ app: FastifyInstance; url: string }> {
   const app = Fastify({ forceCloseConnections: 'idle' })
   endSilentConnections(app)
-  app.setErrorHandler((error, _request, reply) => {
-    const problem = toProblem(toRefusal(error), true)
-    return reply.code(problem.status).type(PROBLEM).send(problem)
-  })
+  answerRefusals(app, () => undefined)
   const keys = { did: owner.did, signer: () => Promise.resolve(owner) }
   const events = { outbox: store.outbox, bell: new Bell(), keys, clock: systemClock, ...parts }
-  routeEvents(app, { ...events, readers: 'public', resourceServers: [] })
+  // who reads is nobody in particular: of what operations need, this one needs no more
+  const ports = { bounds: { stranger: () => Promise.resolve() } } as unknown as ServeParts
+  eventRoutes(app, serveOn(app, ports), { ...events, readers: 'public' }, [])
   const address = await app.listen({ host: '127.0.0.1', port: 0 })
   closing.push(() => app.close())
   return { app, url: `${address}/v1/events` }

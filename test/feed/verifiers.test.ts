@@ -146,5 +146,5 @@ describe('with the feed cut', () => {
 })
 
 async function change(did: Did, verb: 'suspend' | 'resume'): Promise<void> {
-  await home.issuer.changeSubject(did, verb)
+  await home.issuer.api[verb]({ params: { did }, body: {} })
 }

@@ -249,7 +249,7 @@ describe('an agent of a wallet', () => {
     await planner.receive((await home.issuer.grant({ to: planner.did, ttl: 600, authority })).credential)
 
     const below = await planner.register(helper, { name: 'helper', autonomy: 'L1', risk: 'low', ttl: 600 })
-    expect(subject(below)['did']).toBe(helper.did)
+    expect(below.subject.did).toBe(helper.did)
     await expect(helper.register(next, { name: 'next', autonomy: 'L2', risk: 'low', ttl: 600 })).rejects.toMatchObject({
       code: 'SUBJECT_LIMIT',
     })

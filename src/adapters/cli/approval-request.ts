@@ -1,21 +1,6 @@
-import { ACTION } from '../../authority/grant.js'
-import { isResource } from '../../authority/resource.js'
-import { isDigest, isS256 } from '../../encoding.js'
-import { printable, ProcuraError } from '../../errors.js'
-import { canonicalize, isObject, member, parseJson, requireShallow, type Json } from '../../json.js'
-import type { ApprovalRequest } from '../../presentation/approval.js'
-import { MAX_PARAMS_DEPTH, paramsDigest } from '../../presentation/request.js'
-import { object, read, text, where } from '../../shape.js'
-
-/** Nothing but parameters may hold white space: in the lines of a terminal it could pass for another line. */
-const requestShape = object({
-  audience: text(/^\S+$/),
-  leaf: where(isDigest, 'is not a credential digest'),
-  action: text(ACTION),
-  resource: where(isResource, 'is not a canonical resource'),
-  paramsDigest: where(isS256, 'is not a SHA-256'),
-  display: where(isObject, 'is not an object'),
-})
+import { printable } from '../../errors.js'
+import { canonicalize, isObject, member, parseJson, type Json } from '../../json.js'
+import { parseApprovalRequest, type ApprovalRequest } from '../../presentation/approval.js'
 
 /**
  * Reads what a verifier asks a person to approve.
@@ -26,10 +11,7 @@ const requestShape = object({
 export function readApprovalRequest(bytes: Uint8Array): ApprovalRequest {
   const { value } = parseJson(bytes, 'the approval request')
   const inner = isObject(value) ? member(value, 'approval') : undefined
-  const request = read(requestShape, inner === undefined ? value : inner, 'approval')
-  requireShallow(request.display, 'the parameters', MAX_PARAMS_DEPTH)
-  if (paramsDigest(request.display) !== request.paramsDigest) throw new ProcuraError('REQUEST_PARAMS', {})
-  return request
+  return parseApprovalRequest(inner === undefined ? value : inner)
 }
 
 /** What will run, for a person to read: a line for each fact and each parameter, nothing left out, nothing invisible. */

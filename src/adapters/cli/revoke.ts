@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import type { Client } from '../../api/client.js'
 import { isDid } from '../../did/did.js'
 import { printable, ProcuraError } from '../../errors.js'
-import { member, type Json, type JsonObject } from '../../json.js'
 import { fromDate } from '../../time.js'
 import { progressOf, type ProgressStream } from './progress.js'
 import type { Terminal } from './terminal.js'
@@ -24,10 +24,7 @@ export interface RevokeWorld {
   readonly terminal: Terminal
   /** where progress is shown */
   readonly stream: ProgressStream
-  readonly admin: {
-    /** posts to `/v1/revocations` */
-    changeStatus(body: JsonObject): Promise<JsonObject>
-  }
+  readonly admin: { readonly api: Pick<Client, 'revoke'> }
 }
 
 /** Targets in one call, and largest file. */
@@ -44,7 +41,7 @@ const MAX_FILE = 64 * 1024 * 1024
 export async function revokeCommand(
   targets: readonly string[],
   options: RevokeOptions,
-  { admin, stream, terminal }: RevokeWorld,
+  { admin: { api }, stream, terminal }: RevokeWorld,
 ): Promise<number> {
   const { file, dryRun = false, before, suspend = false, resume = false, output } = options
   const change = suspend ? 'suspend' : resume ? 'resume' : 'revoke'
@@ -53,28 +50,27 @@ export async function revokeCommand(
   if (all.length === 0) throw new ProcuraError('SCHEMA', { at: 'targets', why: 'are missing: name some, or --file' })
   const agents = all.filter(isDid)
   const credentials = all.filter(one => !isDid(one))
-  const print = (answer: JsonObject): void =>
-    terminal.print(output === 'json' ? JSON.stringify(answer) : lineOf(answer))
+  const print = (answer: object): void => terminal.print(output === 'json' ? JSON.stringify(answer) : lineOf(answer))
 
   if (before !== undefined) {
     if (credentials.length > 0) throw new ProcuraError('SCHEMA', { at: '--before', why: 'goes with DIDs of issuers' })
     const instant = fromDate(before)
     if (instant === null) throw new ProcuraError('SCHEMA', { at: '--before', why: 'is no UTC time' })
-    for (const issuer of agents) print(await admin.changeStatus({ issuer, before: instant }))
+    for (const issuer of agents) print(await api.revoke({ body: { issuer, before: instant } }))
     return 0
   }
-  for (const agent of agents) print(await admin.changeStatus({ agent, change, dryRun }))
+  for (const agent of agents) print(await api.revoke({ body: { agent, change, dryRun } }))
 
   const journal = file === undefined || dryRun ? null : await openJournal(`${file}.done`, credentials, change)
   const tell = progressOf('credentials', stream)
   let refused = 0
   for (let from = journal?.done ?? 0; from < credentials.length; from += AT_ONCE) {
     const some = credentials.slice(from, from + AT_ONCE)
-    const answer = await admin.changeStatus({ revocations: some, change, dryRun })
+    const answer = await api.revoke({ body: { revocations: some, change, dryRun } })
     if (dryRun) print(answer)
     else {
       for (const [n, result] of resultsOf(answer).entries()) {
-        if (member(result, 'code') !== undefined) refused += 1
+        if ('code' in result) refused += 1
         print({ target: some[n] ?? '', ...result })
       }
     }
@@ -90,16 +86,16 @@ function linesOf(bytes: Uint8Array): readonly string[] {
   return lines.map(line => line.trim()).filter(line => line !== '' && !line.startsWith('#'))
 }
 
-function resultsOf(answer: JsonObject): readonly JsonObject[] {
-  const results = member(answer, 'results')
-  if (!Array.isArray(results))
-    throw new ProcuraError('SERVICE_UNAVAILABLE', { service: 'the service', why: 'no results' })
-  return results as readonly JsonObject[]
+type Answer = Awaited<ReturnType<Client['revoke']>>
+
+function resultsOf(answer: Answer): readonly object[] {
+  if ('results' in answer) return answer.results
+  throw new ProcuraError('SERVICE_UNAVAILABLE', { service: 'the service', why: 'no results' })
 }
 
 /** A line for people: names and values. */
-function lineOf(answer: JsonObject): string {
-  const text = (value: Json): string => {
+function lineOf(answer: object): string {
+  const text = (value: unknown): string => {
     if (Array.isArray(value)) return value.length > 5 ? `${value.length} in all` : value.map(String).join(' ')
     return typeof value === 'string' ? value : JSON.stringify(value)
   }

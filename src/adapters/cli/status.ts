@@ -1,3 +1,4 @@
+import type { Client } from '../../api/client.js'
 import { printable, ProcuraError } from '../../errors.js'
 import { isObject, member, parseJson, type JsonObject } from '../../json.js'
 import { decodeList } from '../../status/bitstring.js'
@@ -11,11 +12,7 @@ export interface StatusOptions {
 /** What the commands need. */
 export interface StatusWorld {
   readonly terminal: Terminal
-  readonly admin: {
-    /** the token of a list, by name or URL */
-    statusList(list: string): Promise<string>
-    publishStatus(): Promise<JsonObject>
-  }
+  readonly admin: { readonly api: Pick<Client, 'statusList' | 'publish'> }
 }
 
 /** Shows what a status list says. Its signature is not verified: that is a verifier's work. @throws NOT_FOUND */
@@ -24,7 +21,7 @@ export async function showStatus(
   { output }: StatusOptions,
   { admin, terminal }: StatusWorld,
 ): Promise<void> {
-  const token = await admin.statusList(list)
+  const token = await admin.api.statusList({ params: { list: list.slice(list.lastIndexOf('/') + 1) } })
   const { value } = parseJson(Buffer.from(token.split('.')[1] ?? '', 'base64url'), 'status list')
   const subject = isObject(value) ? member(value, 'credentialSubject') : undefined
   if (!isObject(value) || !isObject(subject)) throw new ProcuraError('SCHEMA', { at: list, why: 'is no status list' })
@@ -44,10 +41,9 @@ export async function showStatus(
 
 /** Signs what is due now. */
 export async function publishStatus({ output }: StatusOptions, { admin, terminal }: StatusWorld): Promise<void> {
-  const answer = await admin.publishStatus()
-  const lists = member(answer, 'lists')
+  const answer = await admin.api.publish({ body: {} })
   if (output === 'json') terminal.print(JSON.stringify(answer))
-  else for (const list of Array.isArray(lists) ? lists : []) terminal.print(`published ${textOf(list)}`)
+  else for (const list of answer.lists) terminal.print(`published ${textOf(list)}`)
 }
 
 function ones(byte: number): number {

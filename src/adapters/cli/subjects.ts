@@ -1,6 +1,6 @@
+import type { Client } from '../../api/client.js'
 import { isDid, type Did } from '../../did/did.js'
 import { printable, ProcuraError } from '../../errors.js'
-import { isObject, member, type Json, type JsonObject } from '../../json.js'
 import type { SubjectKind } from '../../ports.js'
 import { toDate, toSeconds } from '../../time.js'
 import type { Terminal } from './terminal.js'
@@ -29,15 +29,14 @@ export interface CreateOptions extends SubjectOptions {
 export interface SubjectWorld {
   readonly terminal: Terminal
   readonly admin: {
-    register(subject: JsonObject): Promise<JsonObject>
-    subject(did: Did): Promise<JsonObject | null>
-    /** one page, and where the next begins */
-    subjects(query: Readonly<Record<string, string>>): Promise<JsonObject>
-    changeSubject(did: Did, verb: 'suspend' | 'resume' | 'retire'): Promise<JsonObject>
+    readonly api: Pick<Client, 'register' | 'subject' | 'subjects' | 'suspend' | 'resume' | 'retire'>
   }
   /** Makes an agent in a wallet, and the wallet if it is missing. @returns its DID */
   readonly newAgent: (storage: string, name: string) => Promise<Did>
 }
+
+type Row = Awaited<ReturnType<Client['subject']>>
+type Query = NonNullable<Parameters<Client['subjects']>[0]>['query'] & object
 
 const COLUMNS = ['kind', 'name', 'state', 'did'] as const
 
@@ -52,16 +51,18 @@ export async function createSubject(
   const seconds = ttl === undefined ? null : toSeconds(ttl)
   if (ttl !== undefined && seconds === null) throw wrong('--ttl', 'is not a duration such as 90, 30m or 2h')
   const subject = did === undefined ? await newAgent(wallet ?? '', name) : parseDid(did)
-  const answer = await admin.register({
-    kind,
-    did: subject,
-    name,
-    ...(key === undefined ? {} : { key }),
-    ...(kind === 'agent' ? { agent: defined({ operator, autonomy, risk }) } : {}),
-    ...(seconds === null ? {} : { ttl: seconds }),
+  const answer = await admin.api.register({
+    body: {
+      kind,
+      did: subject,
+      name,
+      ...(key === undefined ? {} : { key }),
+      ...(kind === 'agent' ? { agent: defined({ operator, autonomy, risk }) } : {}),
+      ...(seconds === null ? {} : { ttl: seconds }),
+    },
   })
   if (output === 'json') terminal.print(JSON.stringify(answer))
-  else show(member(answer, 'subject') ?? {}, terminal)
+  else show(answer.subject, terminal)
 }
 
 /** Prints all of a kind, a page at a time. */
@@ -70,18 +71,18 @@ export async function listSubjects(
   { state, output }: SubjectOptions & { readonly state?: string },
   { admin, terminal }: SubjectWorld,
 ): Promise<void> {
-  const rows: JsonObject[] = []
-  for (let after: Json | undefined = ''; typeof after === 'string';) {
-    const page = await admin.subjects(defined({ kind, limit: '200', state, after: after === '' ? undefined : after }))
-    const found = member(page, 'subjects')
-    for (const one of Array.isArray(found) ? (found as readonly Json[]) : []) if (isObject(one)) rows.push(one)
-    after = member(page, 'next')
+  const rows: Row[] = []
+  for (let after: string | null | undefined; after !== null;) {
+    const query = { kind, limit: 200, ...defined({ state, after }) } as Query
+    const { subjects, next } = await admin.api.subjects({ query })
+    rows.push(...subjects)
+    after = next
   }
   if (output === 'json') {
     terminal.print(JSON.stringify(rows))
     return
   }
-  const cells = [COLUMNS, ...rows.map(row => COLUMNS.map(column => printable(textOf(member(row, column)))))]
+  const cells = [COLUMNS, ...rows.map(row => COLUMNS.map(column => printable(textOf(row[column]))))]
   const widths = COLUMNS.map((_, column) => Math.max(...cells.map(row => row[column]?.length ?? 0)))
   for (const row of cells)
     terminal.print(
@@ -94,8 +95,7 @@ export async function listSubjects(
 
 /** Prints one registration. @throws NOT_FOUND */
 export async function showSubject(did: string, { output }: SubjectOptions, world: SubjectWorld): Promise<void> {
-  const found = await world.admin.subject(parseDid(did))
-  if (found === null) throw new ProcuraError('NOT_FOUND', { what: `subject ${did}` })
+  const found = await world.admin.api.subject({ params: { did: parseDid(did) } })
   if (output === 'json') world.terminal.print(JSON.stringify(found))
   else show(found, world.terminal)
 }
@@ -107,13 +107,12 @@ export async function changeSubject(
   { output }: SubjectOptions,
   { admin, terminal }: SubjectWorld,
 ): Promise<void> {
-  const changed = await admin.changeSubject(parseDid(did), verb)
+  const changed = await admin.api[verb]({ params: { did: parseDid(did) }, body: {} })
   if (output === 'json') terminal.print(JSON.stringify(changed))
   else show(changed, terminal)
 }
 
-function show(subject: Json, terminal: Terminal): void {
-  if (!isObject(subject)) return
+function show(subject: Row, terminal: Terminal): void {
   for (const [name, value] of Object.entries(subject)) {
     if (value === null) continue
     const text = name.endsWith('At') && typeof value === 'number' ? toDate(value) : textOf(value)
@@ -121,7 +120,7 @@ function show(subject: Json, terminal: Terminal): void {
   }
 }
 
-function textOf(value: Json | undefined): string {
+function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value ?? '')
 }
 

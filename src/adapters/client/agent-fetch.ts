@@ -1,8 +1,10 @@
 import { ProcuraError } from '../../errors.js'
 import type { JsonObject } from '../../json.js'
 import { bodyDigest } from '../../presentation/request.js'
+import type { Clock } from '../../ports.js'
 import type { Agent, PresentRequest } from '../../wallet/wallet.js'
 import { exchange, readAtMost, type Reach } from './http.js'
+import { withRefusal, type AgentResponse } from './refusal.js'
 
 /** What the agent wants the server to do, which the server derives on its own; and what else it has to say. */
 export interface CallAuthority extends Pick<PresentRequest, 'chain' | 'identity' | 'onBehalfOf' | 'provenance'> {
@@ -24,8 +26,11 @@ export interface AgentRequest {
   readonly signal?: AbortSignal
 }
 
-/** `fetch` with a presentation of the agent, made for this one request. Redirects are answers, never followed. */
-export type AgentFetch = (url: string, request: AgentRequest) => Promise<Response>
+/**
+ * `fetch` with a presentation of the agent, made for this one request. Redirects are answers, never followed; of a refusal
+ * the answer says in `refusal` what the server said, and what would have to change.
+ */
+export type AgentFetch = (url: string, request: AgentRequest) => Promise<AgentResponse>
 
 /**
  * Lets an agent call guarded APIs.
@@ -33,7 +38,7 @@ export type AgentFetch = (url: string, request: AgentRequest) => Promise<Respons
  * @throws NOT_FOUND, PRESENTATION_AUDIENCE, DENIED_* - the agent holds nothing that allows the call: nothing is sent;
  *   SERVICE_UNAVAILABLE - no answer
  */
-export function agentFetch(agent: Agent, reach: Reach): AgentFetch {
+export function agentFetch(agent: Agent, reach: Reach, clock: Clock): AgentFetch {
   /** origins that took no chain: there, presentations go whole */
   const whole = new Set<string>()
   return async (address, { method = 'GET', headers = {}, body, authority, approval, signal }) => {
@@ -80,9 +85,9 @@ export function agentFetch(agent: Agent, reach: Reach): AgentFetch {
     }
     const response = await attempt(due)
     const nonce = NONCE.exec(response.headers.get('www-authenticate') ?? '')?.[1]
-    if (response.status !== 401 || nonce === undefined) return response
+    if (response.status !== 401 || nonce === undefined) return withRefusal(response, due, clock.now())
     await response.body?.cancel()
-    return attempt({ ...due, nonce })
+    return withRefusal(await attempt({ ...due, nonce }), due, clock.now())
   }
 }
 

@@ -1,7 +1,7 @@
-import { isObject, member, type Json, type JsonObject } from '../../json.js'
+import type { Client } from '../../api/client.js'
 import { signProof } from '../../presentation/proof.js'
 import type { Signer } from '../../signer.js'
-import { postAs, type ServiceOptions } from './service.js'
+import { createClient, type ServiceOptions } from './api.js'
 
 /** What is said of a sub-agent; its operator is its owner's. */
 export interface SubAgent {
@@ -12,6 +12,9 @@ export interface SubAgent {
   /** seconds after which the registration ends by itself */
   readonly ttl: number
 }
+
+/** What registering answers. */
+export type Registration = Awaited<ReturnType<Client['register']>>
 
 /**
  * Registers `subAgent` as a sub-agent of `owner`; both prove that they agree.
@@ -24,11 +27,10 @@ export async function registerSubAgent(
   subAgent: Signer,
   { name, autonomy, risk, ttl }: SubAgent,
   options: ServiceOptions,
-): Promise<JsonObject> {
-  const path = '/v1/subjects'
-  const agent = { autonomy, risk }
-  const possession = await possessionOf(subAgent, path, options)
-  return postAs(owner, path, { kind: 'agent', did: subAgent.did, name, agent, ttl, possession }, options)
+): Promise<Registration> {
+  const possession = await possessionOf(subAgent, '/v1/subjects', options)
+  const body = { kind: 'agent', did: subAgent.did, name, agent: { autonomy, risk }, ttl, possession } as const
+  return createClient(owner, options).register({ body })
 }
 
 /** What a new key holds from now on. */
@@ -46,15 +48,11 @@ export interface Succession {
 export async function rotateTo(current: Signer, next: Signer, options: ServiceOptions): Promise<Succession> {
   const path = `/v1/subjects/${encodeURIComponent(current.did)}/rotate`
   const possession = await possessionOf(next, path, options)
-  const answer = await postAs(current, path, { did: next.did, possession }, options)
-  const issued = member(answer, 'credentials')
-  const credentials = (Array.isArray(issued) ? (issued as readonly Json[]) : []).map(tokenOf)
-  return { credentials: credentials.filter(token => token !== null), identity: tokenOf(member(answer, 'identity')) }
-}
-
-function tokenOf(issued: Json | undefined): string | null {
-  const token = isObject(issued) ? member(issued, 'credential') : undefined
-  return typeof token === 'string' ? token : null
+  const { credentials, identity } = await createClient(current, options).rotate({
+    params: { did: current.did },
+    body: { did: next.did, possession },
+  })
+  return { credentials: credentials.map(({ credential }) => credential), identity: identity?.credential ?? null }
 }
 
 function possessionOf(signer: Signer, path: string, { service, clock, ids }: ServiceOptions): Promise<string> {

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
+import type { Counted } from '../../api/operation.js'
 import { methodOf, type Did } from '../../did/did.js'
 import { parsePublicKey, type PublicKey } from '../../ed25519.js'
 import { ProcuraError } from '../../errors.js'
@@ -8,22 +9,18 @@ import type { Clock, Keys, Ledger, Subjects, Throttle } from '../../ports.js'
 import { requireFresh } from '../../presentation/presentation.js'
 import { openProof, readProof, requireBound, type Proof } from '../../presentation/proof.js'
 import { bodyDigest } from '../../presentation/request.js'
-import type { Caller } from '../../registrar/registrar.js'
 import { SKEW } from '../../time.js'
 import type { Verifier } from '../../verifier/verifier.js'
 import { headerValues, PROOF_HEADER } from './guard.js'
-import { requireSettled, throttleOf, type Counted, type Limits } from './limits.js'
+import { requireSettled, throttleOf, type Limits } from './limits.js'
 
 /** A resource server that may ask for decisions: bound to its own audience and policy. */
 export interface ResourceServer {
   readonly name: string
-  /** base64url SHA-256 of its bearer secret */
-  readonly secretHash: string
+  /** base64url SHA-256 of its bearer secrets: while one is replaced, of both */
+  readonly secretHashes: readonly string[]
   readonly verifier: Verifier
 }
-
-/** Knows a caller by the proof of a request, and counts the call if it is of a bounded kind. */
-export type ProvedCaller = (request: FastifyRequest, counted?: Counted) => Promise<Caller>
 
 /** What is needed to know a caller by its proof. */
 export interface ProofPorts {
@@ -110,14 +107,23 @@ async function requireOnce(
 
 /** The resource server whose bearer secret this is. All hashes are compared, each in constant time. @throws CALLER_UNKNOWN */
 export function proveResourceServer(request: FastifyRequest, servers: readonly ResourceServer[]): ResourceServer {
-  const secret = /^Bearer ([A-Za-z0-9._~+/=-]{16,512})$/.exec(request.headers.authorization ?? '')?.[1] ?? ''
+  const [header = '', ...more] = headerValues(request.raw, 'authorization')
+  const secret = more.length > 0 ? '' : (/^Bearer ([A-Za-z0-9._~+/=-]{16,512})$/.exec(header)?.[1] ?? '')
   const hash = createHash('sha256').update(secret).digest()
-  const matching = servers.filter(({ secretHash }) => {
+  const isIt = (secretHash: string): boolean => {
     const expected = Buffer.from(secretHash, 'base64url')
     return expected.length === hash.length && timingSafeEqual(expected, hash)
-  })
+  }
+  const matching = servers.filter(({ secretHashes }) => secretHashes.filter(isIt).length > 0)
   const [server] = matching
   if (secret === '' || server === undefined)
     throw new ProcuraError('CALLER_UNKNOWN', { why: 'no bearer secret of a resource server' })
   return server
+}
+
+/** Counts a call of a resource server that is of a bounded kind. @throws RATE_LIMITED, LEDGER_UNAVAILABLE */
+export async function countCall(counted: Counted, { name }: ResourceServer, ports: ProofPorts): Promise<void> {
+  const throttles = [throttleOf(ports.limits, counted, `resource server ${name}`)]
+  const now = ports.clock.now()
+  requireSettled(await ports.ledger.settle({ uses: [], throttles, charges: [], hold: null, now }))
 }

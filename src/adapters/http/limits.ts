@@ -1,3 +1,6 @@
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Counted } from '../../api/operation.js'
 import { ProcuraError } from '../../errors.js'
 import type { Charge, Throttle } from '../../ports.js'
 
@@ -8,8 +11,8 @@ export interface Limit {
   readonly per: number
 }
 
-/** What is counted, for each caller on its own; admins are not. The counts are in the ledger, so processes share them. */
-export interface Limits {
+/** What is counted in the ledger, so that processes share the counts: for each caller on its own; admins are not. */
+export interface Limits extends Readonly<Record<Counted, Limit>> {
   /** identity credentials asked for */
   readonly identities: Limit
   /** leases of status indexes, up to 256 indexes each */
@@ -17,9 +20,6 @@ export interface Limits {
   /** chains uploaded by a resource server */
   readonly chains: Limit
 }
-
-/** A kind of call that is counted. */
-export type Counted = keyof Limits
 
 /** The count of one caller. @param who - its DID, or what else names it for good */
 export function throttleOf(limits: Limits, what: Counted, who: string): Throttle {
@@ -33,4 +33,63 @@ export function requireSettled(refused: null | 'used' | Throttle | Charge): void
     throw new ProcuraError('RATE_LIMITED', { max: refused.max, per: refused.per })
   }
   throw new ProcuraError('PRESENTATION_REPLAYED', {})
+}
+
+/** How many calls of any kind a process takes from one caller; admins are not counted. */
+export interface CallLimits {
+  /** by address: public operations, and callers who proved nothing */
+  readonly strangers: Limit
+  readonly subjects: Limit
+  readonly resourceServers: Limit
+}
+
+/** What one request may take. */
+export interface RequestLimits {
+  /** bytes of a body */
+  readonly body: number
+  /** seconds for a request to arrive */
+  readonly arrival: number
+}
+
+/** Counts a call. Each throws RATE_LIMITED, and says in `Retry-After` when the window ends. */
+export interface Bounds {
+  stranger(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  subject(request: FastifyRequest, reply: FastifyReply, did: string): Promise<void>
+  resourceServer(request: FastifyRequest, reply: FastifyReply, name: string): Promise<void>
+}
+
+/** Callers whose calls are counted at once; the count of who called least lately is forgotten first. */
+const REMEMBERED = 20_000
+
+/** Counts calls in this process. */
+export async function createBounds(app: FastifyInstance, limits: CallLimits): Promise<Bounds> {
+  await app.register(rateLimit, { global: false, cache: REMEMBERED })
+  const names = new WeakMap<FastifyRequest, string>()
+  const counter = ({ max, per }: Limit, keyGenerator?: (request: FastifyRequest) => string) => {
+    const count = app.createRateLimit({
+      max,
+      timeWindow: per * 1000,
+      ...(keyGenerator === undefined ? {} : { keyGenerator }),
+    })
+    return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+      const counted = await count(request)
+      if (counted.isAllowed || !counted.isExceeded) return
+      void reply.header('retry-after', String(counted.ttlInSeconds))
+      throw new ProcuraError('RATE_LIMITED', { max, per })
+    }
+  }
+  const named = (limit: Limit) => {
+    const count = counter(limit, request => names.get(request) ?? '')
+    return (request: FastifyRequest, reply: FastifyReply, name: string): Promise<void> => {
+      names.set(request, name)
+      return count(request, reply)
+    }
+  }
+  const [subject, resourceServer] = [named(limits.subjects), named(limits.resourceServers)]
+  return {
+    // by address, as the library knows it: of IPv6 by the network
+    stranger: counter(limits.strangers),
+    subject: (request, reply, did) => subject(request, reply, `subject ${did}`),
+    resourceServer: (request, reply, name) => resourceServer(request, reply, `resource server ${name}`),
+  }
 }

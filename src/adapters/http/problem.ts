@@ -1,7 +1,7 @@
 import { toProcuraError, type Kind } from '../../errors.js'
 
 /** HTTP status by kind. Adding a code never touches the edge. */
-const STATUS: Readonly<Record<Kind, number>> = {
+export const STATUS: Readonly<Record<Kind, number>> = {
   malformed: 400,
   unauthenticated: 401,
   forbidden: 403,

@@ -1,16 +1,17 @@
-import { createHash } from 'node:crypto'
-import type { FastifyInstance } from 'fastify'
+import type { z } from 'zod'
+import type { revocationAnswer } from '../../api/answers.js'
+import type { RevocationBody } from '../../api/bodies.js'
+import { OPERATIONS } from '../../api/operations.js'
 import type { Did } from '../../did/did.js'
 import { isProcuraError, ProcuraError } from '../../errors.js'
 import type { Changed, StatusChange } from '../../issuer/change.js'
 import type { Issuer } from '../../issuer/issuer.js'
 import type { Subjects, SubjectState } from '../../ports.js'
 import type { Caller, Registrar } from '../../registrar/registrar.js'
-import { allocationBody, emptyBody, parseBody, revocationBody, type RevocationBody } from './bodies.js'
-import type { ProvedCaller } from './callers.js'
+import type { Serve } from './serve.js'
 
-/** Status lists may be kept this long by caches in between (profile §8.1). */
-const LIST_CACHE = 'public, max-age=5, must-revalidate'
+type Answer = z.input<typeof revocationAnswer>
+type Result = Extract<Answer, { readonly results: unknown }>['results'][number]
 
 /** What these routes answer with. */
 export interface StatusParts {
@@ -20,36 +21,18 @@ export interface StatusParts {
 }
 
 /** Status lists, leases of their indexes, and changes of status. */
-export function statusRoutes(
-  app: FastifyInstance,
-  { issuer, registrar, subjects }: StatusParts,
-  caller: ProvedCaller,
-): void {
-  app.get<{ Params: { list: string } }>('/v1/status/:list', async (request, reply) => {
-    const { token } = await issuer.list(request.params.list)
-    const etag = `"${createHash('sha256').update(token).digest('base64url')}"`
-    void reply.header('etag', etag).header('cache-control', LIST_CACHE)
-    if (request.headers['if-none-match'] === etag) return reply.code(304).send()
-    return reply.type('application/vc+jwt').send(token)
-  })
+export function statusRoutes(serve: Serve, { issuer, registrar, subjects }: StatusParts): void {
+  serve(OPERATIONS.statusList, async ({ params }) => (await issuer.list(params.list)).token)
 
-  app.post('/v1/status/allocations', async (request, reply) => {
-    const { did: holder } = await caller(request, 'leases')
-    const { chain, count } = parseBody(allocationBody, request.body)
-    return reply.code(201).send(await issuer.leaseUnder(chain, holder, count))
-  })
+  serve(OPERATIONS.allocate, ({ body: { chain, count }, by }) => issuer.leaseUnder(chain, by.did, count))
 
-  app.post('/v1/status/publications', async request => {
-    const { did, isAdmin } = await caller(request)
-    parseBody(emptyBody, request.body)
+  serve(OPERATIONS.publish, async ({ by: { did, isAdmin } }) => {
     if (!isAdmin) throw new ProcuraError('CALLER_FORBIDDEN', { caller: did, what: 'publish' })
     return { lists: await issuer.tend() }
   })
 
-  app.post('/v1/revocations', async request => {
-    const who = await caller(request)
+  serve(OPERATIONS.revoke, async ({ body, by: who }) => {
     const { did: by, isAdmin } = who
-    const body = parseBody(revocationBody, request.body)
     if (body.dryRun === true) return blast(issuer, body, by, isAdmin)
     const answer = await change(issuer, body, by, isAdmin)
     if (isAdmin && body.agent !== undefined) await register(body.agent, body.change ?? 'revoke', who)
@@ -75,7 +58,7 @@ const MOVES: Readonly<Record<StatusChange, Move>> = {
   resume: { verb: 'resume', from: ['suspended'] },
 }
 
-async function change(issuer: Issuer, body: RevocationBody, by: Did, isAdmin: boolean): Promise<object> {
+async function change(issuer: Issuer, body: RevocationBody, by: Did, isAdmin: boolean): Promise<Answer> {
   const { credential, chain, revocations, agent, issuer: of, before, change: how = 'revoke' } = body
   if (revocations !== undefined) {
     return { results: (await issuer.changeAll(revocations, how, by, isAdmin)).map(toResult) }
@@ -94,12 +77,12 @@ async function change(issuer: Issuer, body: RevocationBody, by: Did, isAdmin: bo
   return { agent, changed }
 }
 
-async function blast(issuer: Issuer, body: RevocationBody, by: Did, isAdmin: boolean): Promise<object> {
+async function blast(issuer: Issuer, body: RevocationBody, by: Did, isAdmin: boolean): Promise<Answer> {
   const { credential, chain, revocations, agent } = body
   const named = agent === undefined ? (revocations ?? [credential ?? chain ?? []]) : await issuer.concerning(agent)
   return issuer.blastOf(named, by, isAdmin)
 }
 
-function toResult(one: Changed): object {
+function toResult(one: Changed): Result {
   return isProcuraError(one) ? { code: one.code, detail: one.message } : one
 }

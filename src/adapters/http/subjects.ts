@@ -1,78 +1,72 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
+import type { z } from 'zod'
+import type { issuedAnswer, registeredAnswer, subjectAnswer } from '../../api/answers.js'
+import { OPERATIONS } from '../../api/operations.js'
+import type { AuthorityDraft } from '../../authority/authority.js'
 import { methodOf, type Did } from '../../did/did.js'
 import { fromDidKey } from '../../did/key.js'
 import { parsePublicKey, type PublicKey } from '../../ed25519.js'
 import { ProcuraError } from '../../errors.js'
+import type { JsonObject } from '../../json.js'
 import type { StoredCredential, Subject } from '../../ports.js'
 import type { Registered, Registrar } from '../../registrar/registrar.js'
-import { didParam, emptyBody, parseBody, rotationBody, subjectBody, subjectQuery } from './bodies.js'
-import type { ProvedCaller } from './callers.js'
+import { provePossession, type ProofPorts } from './callers.js'
+import type { Serve } from './serve.js'
 
 /** What the routes of the register answer with. */
-export interface SubjectParts {
+export interface SubjectParts extends ProofPorts {
   readonly registrar: Registrar
-  /** who calls, proved */
-  readonly caller: ProvedCaller
-  /** Requires that the holder of a key agrees to this call. @throws the codes of a proof */
-  readonly possess: (request: FastifyRequest, possession: string, holder: Holder) => Promise<void>
 }
 
-/** A DID and the key that is said to be its own. */
-export interface Holder {
-  readonly did: Did
-  readonly key: PublicKey
-}
+/** `/v1/subjects` and `/v1/grants`: registering agents, people and organisations, their life, and what they are granted. */
+export function subjectRoutes(serve: Serve, { registrar, ...ports }: SubjectParts): void {
+  /** The holder of a key agrees to this call. */
+  const possess = (request: FastifyRequest, possession: string, did: Did, key: PublicKey): Promise<void> =>
+    provePossession(request, possession, { did, key }, ports)
 
-type Named = { Params: { did: string } }
-
-/** `/v1/subjects`: registering agents, people and organisations, and their life (service.md §3). */
-export function subjectRoutes(app: FastifyInstance, { registrar, caller, possess }: SubjectParts): void {
-  const named = (request: FastifyRequest): Did => parseBody(didParam, request.params).did
-
-  app.post('/v1/subjects', async (request, reply) => {
-    const by = await caller(request)
-    const { kind, did, key: stated, name, agent, ttl, possession } = parseBody(subjectBody, request.body)
+  serve(OPERATIONS.register, async ({ body, by, request }) => {
+    const { possession, did, key: stated, ...said } = body
     const key = keyOf(did, stated)
-    if (possession !== undefined) await possess(request, possession, { did, key })
+    if (possession !== undefined) await possess(request, possession, did, key)
     else if (!by.isAdmin)
       throw new ProcuraError('SCHEMA', { at: 'body.possession', why: 'is needed from all but admins' })
-    const optional = { ...(agent === undefined ? {} : { agent }), ...(ttl === undefined ? {} : { ttl }) }
-    return reply.code(201).send(toAnswer(await registrar.register({ kind, did, key, name, ...optional }, by)))
+    return toAnswer(await registrar.register({ did, key, ...defined(said) }, by))
   })
 
-  app.get('/v1/subjects', async request => {
-    const by = await caller(request)
-    const { after = null, limit, ...query } = parseBody(subjectQuery, request.query)
-    const found = await registrar.list({ after, limit, ...defined(query) }, by)
+  serve(OPERATIONS.subjects, async ({ query, by }) => {
+    const { after = null, limit, ...wanted } = query
+    const found = await registrar.list({ after, limit, ...defined(wanted) }, by)
     return { subjects: found.map(toJson), next: found.length < limit ? null : (found.at(-1)?.id ?? null) }
   })
 
-  app.get<Named>('/v1/subjects/:did', async request => {
-    return toJson(await registrar.show(named(request), await caller(request)))
-  })
+  serve(OPERATIONS.subject, async ({ params: { did }, by }) => toJson(await registrar.show(did, by)))
 
   for (const verb of ['suspend', 'resume', 'retire'] as const) {
-    app.post<Named>(`/v1/subjects/:did/${verb}`, async request => {
-      const by = await caller(request)
-      parseBody(emptyBody, request.body)
-      return toJson(await registrar[verb](named(request), by))
-    })
+    serve(OPERATIONS[verb], async ({ params: { did }, by }) => toJson(await registrar[verb](did, by)))
   }
 
-  app.post<Named>('/v1/subjects/:did/identity', async (request, reply) => {
-    const by = await caller(request, 'identities')
-    parseBody(emptyBody, request.body)
-    return reply.code(201).send(toIssued(await registrar.identify(named(request), by)))
-  })
+  serve(OPERATIONS.identify, async ({ params: { did }, by }) => toIssued(await registrar.identify(did, by)))
 
-  app.post<Named>('/v1/subjects/:did/rotate', async request => {
-    const by = await caller(request)
-    const { did, key: stated, possession } = parseBody(rotationBody, request.body)
+  serve(OPERATIONS.rotate, async ({ params, body, by, request }) => {
+    const { did, key: stated, possession } = body
     const key = keyOf(did, stated)
-    await possess(request, possession, { did, key })
-    const { credentials, ...rotated } = await registrar.rotate(named(request), did, key, by)
+    await possess(request, possession, did, key)
+    const { credentials, ...rotated } = await registrar.rotate(params.did, did, key, by)
     return { ...toAnswer(rotated), credentials: credentials.map(toIssued) }
   })
+
+  serve(OPERATIONS.grant, async ({ body: { to, ttl, authority }, by }) =>
+    toIssued(await registrar.grant({ to, ttl, authority: draftOf(authority) }, by)),
+  )
+}
+
+/** The members a caller may set. What they say is read by the issuer with the verifier's eyes. */
+function draftOf(members: JsonObject): AuthorityDraft {
+  for (const name of ['v', 'hop', 'parent', 'statusIssuers']) {
+    if (Object.hasOwn(members, name))
+      throw new ProcuraError('SCHEMA', { at: `body.authority.${name}`, why: 'is set by the issuer' })
+  }
+  return members as unknown as AuthorityDraft
 }
 
 /** The key that a DID contains, or that is stated beside it. @throws SCHEMA, KEY_WEAK */
@@ -88,16 +82,15 @@ function keyOf(did: Did, stated: string | undefined): PublicKey {
   return own
 }
 
-function toAnswer({ subject, identity }: Registered): object {
+function toAnswer({ subject, identity }: Registered): z.input<typeof registeredAnswer> {
   return { subject: toJson(subject), identity: identity === null ? null : toIssued(identity) }
 }
 
-function toJson({ agent, ...subject }: Subject): object {
+function toJson({ agent, ...subject }: Subject): z.input<typeof subjectAnswer> {
   return { ...subject, ...(agent === null ? {} : { agent }) }
 }
 
-/** An issued credential as every route answers it. */
-export function toIssued({ token, digest, id, validUntil }: StoredCredential): object {
+function toIssued({ token, digest, id, validUntil }: StoredCredential): z.input<typeof issuedAnswer> {
   return { credential: token, digest, id, validUntil }
 }
 

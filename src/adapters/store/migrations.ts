@@ -1,4 +1,5 @@
 import { type MigrationInterface, type QueryRunner, Table, type TableColumnOptions } from 'typeorm'
+import { CreateAnswers1793000000051 } from './answer-migration.js'
 import { CreateHoldsAndEvents1793000000003 } from './hold-migration.js'
 import { CreateHoldings1793000000022 } from './holding-migration.js'
 import { CreateHostedKeys1793000000021 } from './hosted-migration.js'
@@ -70,4 +71,5 @@ export const MIGRATIONS = [
   CreateSealedKeys1793000000010,
   CreateFeedPositions1793000000031,
   CreateStatusLists1793000000041,
+  CreateAnswers1793000000051,
 ]

@@ -1,4 +1,5 @@
 import { Entities, migrations } from '@veramo/data-store'
+import { AnswerTable } from './answer-entities.js'
 import { ENTITIES } from './entities.js'
 import { WALLET_ENTITIES } from './holding-entities.js'
 import { HostedKeyTable } from './hosted-entities.js'
@@ -21,6 +22,7 @@ export const SCHEMA = {
     ...STATUS_ENTITIES,
     ...WALLET_ENTITIES,
     HostedKeyTable,
+    AnswerTable,
   ],
   migrations: [...migrations, ...MIGRATIONS],
 }

@@ -1,4 +1,5 @@
 import type {
+  Answers,
   Commits,
   Credentials,
   Holdings,
@@ -12,6 +13,7 @@ import type {
   StatusRows,
   Subjects,
 } from '../../ports.js'
+import { AnswerRows } from './answers.js'
 import { checkDatabase } from './check.js'
 import { HookedTransactions } from './commits.js'
 import { CredentialRows } from './credentials.js'
@@ -37,6 +39,7 @@ export interface Store extends Database {
   readonly statusRepair: StatusRepair
   readonly leasedIndexes: LeasedIndexes
   readonly reservations: Reservations
+  readonly answers: Answers
   readonly outbox: Outbox
   readonly subjects: Subjects
   readonly installation: Installation
@@ -72,6 +75,7 @@ export async function openStore(url: string, listLength = LIST_LENGTH): Promise<
       statusRepair,
       leasedIndexes: new LeasedRows(dataSource),
       reservations: new ReservationRows(dataSource),
+      answers: new AnswerRows(dataSource),
       outbox: new OutboxRows(dataSource, database),
       subjects: new SubjectRows(dataSource, database),
       installation: new Installation(dataSource),

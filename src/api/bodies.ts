@@ -1,18 +1,5 @@
 import { z } from 'zod'
-import { isDid, type Did } from '../../did/did.js'
-import { isKeyText } from '../../ed25519.js'
-import { isS256 } from '../../encoding.js'
-import { ProcuraError } from '../../errors.js'
-import { isObject, type JsonObject } from '../../json.js'
-
-const did = z.string().refine((value): value is Did => isDid(value), 'is not a DID')
-const token = z
-  .string()
-  .min(1)
-  .max(8 * 1024)
-const chain = z.array(token).min(1).max(9)
-/** It came out of `JSON.parse`; how deep it may be is judged where it is read. */
-const json = z.custom<JsonObject>(isObject, 'is not an object')
+import { chain, did, json, key, s256 } from './shapes.js'
 
 /** Body of `POST /v1/verify`. */
 export const verifyBody = z
@@ -24,7 +11,7 @@ export const verifyBody = z
     request: z.strictObject({
       method: z.string().min(1).max(32),
       url: z.string().min(1).max(2048),
-      bodyDigest: z.string().refine(isS256, 'is not a SHA-256').nullish(),
+      bodyDigest: s256.nullish(),
       action: z.string().min(1).max(512),
       resource: z.string().min(1).max(512),
       params: json,
@@ -46,7 +33,6 @@ export const emptyBody = z.strictObject({})
 /** Body of `POST /v1/challenges`. */
 export const challengeBody = z.strictObject({ action: z.string().min(1).max(512).optional() })
 
-const key = z.string().refine(isKeyText, 'is not base64url of 32 bytes')
 /** An `agent-proof+jwt` of the new key for this route: nobody registers a DID that is not his. */
 const possession = z.string().min(1).max(4096)
 
@@ -72,9 +58,6 @@ export const subjectQuery = z.strictObject({
   state: z.enum(['active', 'suspended', 'retired']).optional(),
   owner: z.uuid().optional(),
 })
-
-/** A DID in a path. */
-export const didParam = z.strictObject({ did })
 
 /** Body of `POST /v1/grants`. The authority is read by the same code that will verify it. */
 export const grantBody = z.strictObject({
@@ -122,17 +105,14 @@ export const revocationBody = z
 /** See {@link revocationBody}. */
 export type RevocationBody = z.infer<typeof revocationBody>
 
-/**
- * Reads a request body; unknown members are refused.
- *
- * @throws SCHEMA - the first thing wrong, with its path
- */
-export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
-  const result = schema.safeParse(body)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  throw new ProcuraError('SCHEMA', {
-    at: ['body', ...(issue?.path ?? [])].map(String).join('.'),
-    why: issue?.message ?? 'is malformed',
-  })
-}
+/** Query of `GET /v1/events`. */
+export const eventsQuery = z.strictObject({
+  after: z
+    .string()
+    .regex(/^\d{1,15}$/, 'is not a number')
+    .optional(),
+  limit: z
+    .string()
+    .regex(/^\d{1,15}$/, 'is not a number')
+    .optional(),
+})

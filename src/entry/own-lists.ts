@@ -1,0 +1,43 @@
+import type { Bell } from '../adapters/http/feed.js'
+import type { Store } from '../adapters/store/store.js'
+import type { Did } from '../did/did.js'
+import { isProcuraError, ProcuraError } from '../errors.js'
+import type { Issuer } from '../issuer/issuer.js'
+import type { Outbox, Revocations, Snapshot, StatusLists } from '../ports.js'
+
+/** What is announced to others, verifiers on this database know in the same transaction; the feed looks right after it. */
+export function announcing(
+  { outbox, commits }: Store,
+  revocations: Revocations,
+  signer: Did,
+  bell: Bell,
+): Pick<Outbox, 'append'> {
+  return {
+    async append(all, at) {
+      for (const { type, target } of all) if (type === 'killed') await revocations.learn({ target, signer })
+      await outbox.append(all, at)
+      await commits.after(() => {
+        bell.ring()
+        return Promise.resolve()
+      })
+    },
+  }
+}
+
+/** Lists of this service are read where they are made; nobody asks himself over the network. */
+export function withOwnLists(issuer: Issuer, statusBase: string, others: StatusLists): StatusLists {
+  const snapshots = new Map<string, Snapshot>()
+  return {
+    async read(url, maxAge) {
+      if (!url.startsWith(statusBase)) return others.read(url, maxAge)
+      const { token } = await issuer.list(url.slice(statusBase.length)).catch((cause: unknown) => {
+        const why = isProcuraError(cause) ? cause.code : 'it cannot be signed'
+        throw new ProcuraError('STATUS_UNAVAILABLE', { list: url, why }, { cause })
+      })
+      const before = snapshots.get(url)
+      const snapshot = before?.token === token ? before : { token }
+      snapshots.set(url, snapshot)
+      return { snapshot, age: 0 }
+    },
+  }
+}
