@@ -21,7 +21,7 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/contract/postgres-server.ts'],
+    globalSetup: ['test/contract/postgres-server.ts', 'test/contract/redis-server.ts'],
     sequence: { sequencer: SlowFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -44,18 +44,20 @@ export interface Operation<
   readonly repeat: Repeat
   /** the kind of call, if it is bounded by more than the number of calls */
   readonly counted?: Counted
+  /** a probe: answered however often it is asked */
+  readonly isProbe?: boolean
   /** what it may refuse with, beside what {@link codesOf} adds */
   readonly codes: readonly Code[]
 }
 
 /** What an operation refuses with, every one of it tested; what a token can be refused for is in README's table. */
-export function codesOf({ caller, repeat, codes }: Operation): readonly Code[] {
+export function codesOf({ caller, repeat, codes, isProbe = false }: Operation): readonly Code[] {
   return [
     'SCHEMA',
     ...(caller === 'anyone' ? [] : (['CALLER_UNKNOWN'] as const)),
     ...codes,
     ...(repeat === 'free' ? [] : (['IDEMPOTENCY_CONFLICT'] as const)),
-    'RATE_LIMITED',
+    ...(isProbe ? [] : (['RATE_LIMITED', 'SERVICE_UNAVAILABLE'] as const)),
     ...(caller === 'subject' ? (['STORAGE_UNAVAILABLE'] as const) : []),
   ]
 }

@@ -235,6 +235,7 @@ export const OPERATIONS = {
     path: '/healthz',
     summary: 'The process answers',
     answer: answers.healthAnswer,
+    isProbe: true,
     codes: [],
   }),
   readyz: operation({
@@ -243,6 +244,7 @@ export const OPERATIONS = {
     path: '/readyz',
     summary: 'It can do its work, or why not',
     answer: answers.readyAnswer,
+    isProbe: true,
     codes: ['SERVICE_UNAVAILABLE'],
   }),
 }

@@ -30,6 +30,11 @@ const limit = (max: number, per: number, most = 10_000) =>
 const procura = z.strictObject({
   origin,
   storage: z.string().min(1),
+  /** where processes count calls together */
+  state: z
+    .string()
+    .regex(/^rediss?:\/\/[^\s]+$/, 'is not redis://host:port')
+    .optional(),
   keyFile: path,
   operator: z.string().min(1),
   policy: path.default(ISSUING_POLICY),
@@ -89,8 +94,11 @@ export function markerOf({ marker, audit }: Config): string {
 const OVERRIDES: Readonly<Record<string, readonly [string, ...string[]]>> = {
   PROCURA_ORIGIN: ['origin'],
   PROCURA_STORAGE: ['storage'],
+  PROCURA_STATE: ['state'],
   PROCURA_KEY_FILE: ['keyFile'],
+  PROCURA_HOST: ['listen', 'host'],
   PROCURA_PORT: ['listen', 'port'],
+  PROCURA_BEHIND_TLS: ['listen', 'behindTls'],
 }
 
 /**
@@ -118,9 +126,15 @@ function override(block: unknown, environment: Readonly<Record<string, string | 
     if (text === undefined || text === '' || typeof changed !== 'object' || changed === null) continue
     const section = changed as Record<string, unknown>
     if (second === undefined) section[first] = text
-    else section[first] = { ...(section[first] as object), [second]: /^\d{1,5}$/.test(text) ? Number(text) : text }
+    else section[first] = { ...(section[first] as object), [second]: valueOf(text) }
   }
   return changed
+}
+
+/** What a variable says, where a number or a yes is due. */
+function valueOf(text: string): string | number | boolean {
+  if (/^\d{1,5}$/.test(text)) return Number(text)
+  return ['true', 'false'].includes(text) ? text === 'true' : text
 }
 
 function isHttpsOrigin(value: string): boolean {

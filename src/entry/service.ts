@@ -4,6 +4,7 @@ import { fileAudit } from '../adapters/audit/file.js'
 import { Bell } from '../adapters/http/feed.js'
 import { createServer } from '../adapters/http/server.js'
 import { openMarker } from '../adapters/marker/file.js'
+import { openRedis } from '../adapters/state/redis.js'
 import { storeState } from '../adapters/store/state.js'
 import type { Store } from '../adapters/store/store.js'
 import { nextSecond, systemClock, systemIds } from '../adapters/system.js'
@@ -158,6 +159,8 @@ async function start(
   const registrar = createRegistrar(issuing, { ...shared, ...store, issuance: issuer, hosting })
   const operator = await openOperator(config, store)
   const admins = new Set([operator, ...config.admins])
+  const state = config.state === undefined ? null : await openRedis(config.state)
+  if (state !== null) opened.push(() => state.close())
   const app = await createServer({
     ...config,
     ...shared,
@@ -177,7 +180,9 @@ async function start(
       audit: () => audit.size(),
       key: async () => (await keys.signer()).sign(Buffer.from('ready?')),
       lists: () => tending.requireInTime(),
+      ...(state === null ? {} : { state: () => state.requireAnswer() }),
     },
+    redis: state?.redis ?? null,
     stopping,
     onDefect,
   })

@@ -35,7 +35,7 @@ export function requireSettled(refused: null | 'used' | Throttle | Charge): void
   throw new ProcuraError('PRESENTATION_REPLAYED', {})
 }
 
-/** How many calls of any kind a process takes from one caller; admins are not counted. */
+/** How many calls of any kind are taken from one caller; admins are not counted. */
 export interface CallLimits {
   /** by address: public operations, and callers who proved nothing */
   readonly strangers: Limit
@@ -51,7 +51,7 @@ export interface RequestLimits {
   readonly arrival: number
 }
 
-/** Counts a call. Each throws RATE_LIMITED, and says in `Retry-After` when the window ends. */
+/** Counts a call. Each throws SERVICE_UNAVAILABLE, and RATE_LIMITED, and says then in `Retry-After` when the window ends. */
 export interface Bounds {
   stranger(request: FastifyRequest, reply: FastifyReply): Promise<void>
   subject(request: FastifyRequest, reply: FastifyReply, did: string): Promise<void>
@@ -61,9 +61,14 @@ export interface Bounds {
 /** Callers whose calls are counted at once; the count of who called least lately is forgotten first. */
 const REMEMBERED = 20_000
 
-/** Counts calls in this process. */
-export async function createBounds(app: FastifyInstance, limits: CallLimits): Promise<Bounds> {
-  await app.register(rateLimit, { global: false, cache: REMEMBERED })
+/**
+ * Counts calls: in Redis, where all processes count together, else in this process.
+ *
+ * @param redis - an ioredis connection
+ */
+export async function createBounds(app: FastifyInstance, limits: CallLimits, redis: object | null): Promise<Bounds> {
+  const store = redis === null ? { cache: REMEMBERED } : { redis, nameSpace: 'procura:calls:' }
+  await app.register(rateLimit, { global: false, ...store })
   const names = new WeakMap<FastifyRequest, string>()
   const counter = ({ max, per }: Limit, keyGenerator?: (request: FastifyRequest) => string) => {
     const count = app.createRateLimit({
@@ -72,7 +77,9 @@ export async function createBounds(app: FastifyInstance, limits: CallLimits): Pr
       ...(keyGenerator === undefined ? {} : { keyGenerator }),
     })
     return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-      const counted = await count(request)
+      const counted = await count(request).catch((cause: unknown) => {
+        throw new ProcuraError('SERVICE_UNAVAILABLE', { service: 'the count of calls', why: 'no answer' }, { cause })
+      })
       if (counted.isAllowed || !counted.isExceeded) return
       void reply.header('retry-after', String(counted.ttlInSeconds))
       throw new ProcuraError('RATE_LIMITED', { max, per })

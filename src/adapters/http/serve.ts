@@ -68,14 +68,14 @@ export function serveOn(app: FastifyInstance, parts: ServeParts): Serve {
 
 /** Proves who calls. Who cannot is counted by its address, and all others by what they proved; admins are not. */
 async function whoCalls(
-  { caller, counted }: Operation,
+  { caller, counted, isProbe = false }: Operation,
   request: FastifyRequest,
   reply: FastifyReply,
   parts: ServeParts,
 ): Promise<CallersOf[CallerKind]> {
   const { bounds, resourceServers, admins } = parts
   if (caller === 'anyone') {
-    await bounds.stranger(request, reply)
+    if (!isProbe) await bounds.stranger(request, reply)
     return null
   }
   try {

@@ -25,6 +25,8 @@ export interface ServerParts extends ProofPorts, Transactions, PublicParts {
   readonly resourceServers: readonly ResourceServer[]
   readonly events: EventParts
   readonly limits: Limits & CallLimits & RequestLimits
+  /** an ioredis connection, where all processes count calls together; `null`: each counts its own */
+  readonly redis: object | null
   /** addresses or networks of proxies whose `X-Forwarded-For` counts */
   readonly trustedProxies: readonly string[]
   /** web origins whose pages may call; none is the default */
@@ -63,7 +65,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   const serve = serveOn(app, {
     ...parts,
     repeats: createRepeats(parts.answers, parts, parts.clock),
-    bounds: await createBounds(app, limits),
+    bounds: await createBounds(app, limits, parts.redis),
     bodyOf: request => bodies.get(request) ?? null,
   })
   verifyRoutes(serve)

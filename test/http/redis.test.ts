@@ -1,0 +1,62 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openService, type Service } from '../../src/entry/service.js'
+import { lineTo, type Line } from '../contract/line.js'
+import { codeOf } from '../resolve/host.js'
+import { Asking } from './asking.js'
+import { SECRET, writeConfig } from './home.js'
+
+const REDIS = process.env['PROCURA_TEST_REDIS'] ?? ''
+const SERVER = { secret: SECRET }
+
+describe.runIf(REDIS !== '')('two processes that count calls in one Redis', () => {
+  let folder: string
+  let line: Line
+  let services: readonly Service[]
+  let asking: readonly Asking[]
+  // counts are by name: one that nobody else counts under
+  const name = `api-${randomBytes(6).toString('hex')}`
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'procura-redis-'))
+    line = await lineTo(REDIS, 6379)
+    const secretHash = createHash('sha256').update(SECRET).digest('base64url')
+    const resourceServers = [{ name, secretHash, policy: join(folder, 'policy.json') }]
+    const limits = { resourceServers: { max: 6, per: 600 } }
+    const config = await writeConfig(folder, { state: line.url, resourceServers, limits })
+    services = [await openService({ config, environment: {} }), await openService({ config, environment: {} })]
+    asking = services.map(({ address }) => new Asking(address))
+  })
+  afterAll(async () => {
+    line.cut()
+    for (const service of services) await service.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  const ask = async (at: number): Promise<unknown> => {
+    const { status, code } = await asking[at]!.ask('challenge', SERVER, { body: {} })
+    return status === 201 ? null : code
+  }
+
+  test('no answer from it is no yes, comes quickly, and passes', async () => {
+    expect([await ask(0), await ask(1)]).toEqual([null, null])
+    line.cut()
+    expect(await Promise.all([0, 1, 0, 1].map(ask))).toEqual(Array(4).fill('SERVICE_UNAVAILABLE'))
+    await line.mend()
+    await expect.poll(() => ask(0), { timeout: 10_000 }).toBeNull()
+    await expect.poll(() => ask(1), { timeout: 10_000 }).toBeNull()
+  })
+
+  test('what one counted, the other knows', async () => {
+    const codes = [await ask(0), await ask(1), await ask(0), await ask(1)]
+    expect(codes.slice(-2)).toEqual(['RATE_LIMITED', 'RATE_LIMITED'])
+  })
+
+  test('a Redis that does not answer at the start: the service does not start', async () => {
+    const config = await writeConfig(folder, { state: 'redis://127.0.0.1:1' })
+    expect(await codeOf(() => openService({ config, environment: {} }))).toBe('SERVICE_UNAVAILABLE')
+  })
+})
