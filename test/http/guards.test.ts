@@ -144,7 +144,7 @@ const THREATS: Readonly<Record<string, Threat>> = {
 /** Paths that two programs may read differently. A framework may not even find a route for them. */
 const TRICKS = [
   '/rooms/%31', '/rooms/1/', '/rooms//1', '//rooms/1', '/rooms/./1', '/x/../rooms/1', '/rooms/1;v=2', '/rooms/1\\',
-  '\\rooms\\1', '/rooms\\1', '/rooms/%2e%2e/rooms/1', '/rooms/1%00', '/rooms%2f1', '/rooms/1%2f', '/rooms/..%2f1', '/rooms/1#x',
+  '\\rooms\\1', '/rooms\\1', '/rooms/%2e%2e/rooms/1', '/rooms/1%00', '/rooms%2f1', '/rooms/1%2f', '/rooms/..%2f1', '/rooms/1#x', '/rooms/1?x#/../2',
   `${API}/rooms/1`, '/rooms/1/?x=1', '/./rooms/1', '/rooms/1/.',
 ] // prettier-ignore
 

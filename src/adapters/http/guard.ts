@@ -95,7 +95,7 @@ export function headerValues(
   return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name)
 }
 
-const TRICKS = /[%\\;#]|\/\/|\/\.{1,2}(?:\/|$)|.\/$/
+const TRICKS = /[%\\;]|\/\/|\/\.{1,2}(?:\/|$)|.\/$/
 
 /**
  * Refuses raw paths that two programs could read differently (profile §4.1), before anything is derived from them.
@@ -105,7 +105,8 @@ const TRICKS = /[%\\;#]|\/\/|\/\.{1,2}(?:\/|$)|.\/$/
  */
 export function requirePlainPath(target: string): void {
   const path = target.split('?', 1)[0] ?? ''
-  if (!path.startsWith('/') || TRICKS.test(path)) throw new ProcuraError('RESOURCE_SYNTAX', { at: 'request path' })
+  if (!path.startsWith('/') || TRICKS.test(path) || target.includes('#'))
+    throw new ProcuraError('RESOURCE_SYNTAX', { at: 'request path' })
 }
 
 /** What {@link requirePlainPath} refuses, for a framework that can refuse it before anything else. */

@@ -8,7 +8,8 @@ import { toAuthInfo } from './mcp-guard.js'
 /**
  * For servers that know bearer tokens and nothing else: the `verifier` of `requireBearerAuth`. The token is a
  * presentation for the action `mcp:connect` on the server's URL, and is used up by one HTTP request. It says who calls;
- * what is called stays unbound, because a bearer check sees neither body nor tool: {@link guardTools} binds that.
+ * what is called stays unbound, because a bearer check sees neither body nor tool: `guardTools` binds that. A policy that
+ * challenges `mcp:connect` lets nobody in, because no nonce can be handed out.
  *
  * @param url - the MCP server's own https URL
  */
