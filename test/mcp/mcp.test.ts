@@ -198,11 +198,11 @@ describe('refused', () => {
     expect(booked).toHaveLength(2)
   })
 
-  test('a call that wants no answer does not run', async () => {
+  test('a call that wants no answer is not even judged', async () => {
     const { raw, client } = await connected()
     await raw.send({ jsonrpc: '2.0', method: 'tools/call', params: { ...BOOKING, ...(await shown(booker, BOOKING)) } })
-    await client.ping()
-    expect([booked, authority.records]).toEqual([[], []])
+    await agentTools(booker, client, URL_OF_SERVER)(BOOKING)
+    expect([booked.length, authority.records.length]).toEqual([1, 1])
   })
 
   test('a server that answers whatever it is asked is guarded too', async () => {
@@ -222,28 +222,34 @@ describe('refused', () => {
     expect(booked).toEqual([])
   })
 
-  test('a call that is cancelled, or whose client is gone, while it is judged does not run', async () => {
-    let resolve: (nothing: undefined) => void = () => undefined
-    const promise = new Promise<undefined>(settle => (resolve = settle))
+  test.each<[string, (raw: Transport, client: Client) => Promise<void>]>([
+    [
+      'is cancelled',
+      raw => raw.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'a' } }),
+    ],
+    ['has lost its client', (_raw, client) => client.close()],
+  ])('a call that %s while it is judged does not run', async (_name, interrupt) => {
+    let decide: (now: undefined) => void = () => undefined
+    const held = new Promise<undefined>(resolve => (decide = resolve))
     let asked = 0
     const verifier: Verifier = {
       ...authority.verifier,
       async decide(...call) {
         asked += 1
-        await promise
+        await held
         return authority.verifier.decide(...call)
       },
     }
     const { raw, client } = await connected({ verifier })
-    await raw.send({ jsonrpc: '2.0', id: 'a', method: 'tools/call', params: { ...BOOKING, ...(await shown(booker, BOOKING)) } })
-    await raw.send({ jsonrpc: '2.0', id: 'b', method: 'tools/call', params: { ...BOOKING, ...(await shown(booker, BOOKING)) } })
-    await expect.poll(() => asked).toBe(2)
-    await raw.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'a' } })
-    await client.close()
-    resolve(undefined)
-    await expect.poll(() => authority.records.length).toBe(2)
+    const params = { ...BOOKING, ...(await shown(booker, BOOKING)) }
+    await raw.send({ jsonrpc: '2.0', id: 'a', method: 'tools/call', params })
+    await expect.poll(() => asked).toBe(1)
+    await interrupt(raw, client)
+    decide(undefined)
+    await expect.poll(() => authority.records.length).toBe(1)
+    await new Promise(resolve => setImmediate(resolve))
     expect(booked).toEqual([])
-  }) // prettier-ignore
+  })
 })
 
 test('a tool of reserved calls commits right before its effect, or does not do it', async () => {
