@@ -213,7 +213,9 @@ describe('Hono', () => {
   test('without the request as it came there is no answer but no', async () => {
     const app = new Hono<onHono.GuardedEnv>()
     let runs = 0
+    app.use(onHono.acceptChains(authority.verifier))
     app.post('/rooms/:id', guard(), c => c.json({ runs: (runs += 1) }))
+    app.get('/open', c => c.text('yes'))
     const errors: unknown[] = []
     app.onError((error, c) => {
       errors.push(error)
@@ -222,6 +224,8 @@ describe('Hono', () => {
     const { headers, body } = await post('/rooms/1')
     const response = await app.request('/rooms/1', { method: 'POST', headers: headers as Record<string, string>, body: body as string }) // prettier-ignore
     expect([response.status, runs]).toEqual([500, 0])
-    expect(errors.map(error => isProcuraError(error) && error.code)).toEqual(['CONFIG_INVALID'])
+    const upload = await app.request('/.well-known/procura/chains/uEi', { method: 'PUT', body: '[]' })
+    expect([upload.status, await (await app.request('/open')).text()]).toEqual([500, 'yes'])
+    expect(errors.map(error => isProcuraError(error) && error.code)).toEqual(['CONFIG_INVALID', 'CONFIG_INVALID'])
   })
 })

@@ -52,11 +52,10 @@ export function requireAuthority(verifier: Verifier, options: GuardOptions): Mid
 /** Serves `PUT /.well-known/procura/chains/{digest}`: put `app.use(acceptChains(verifier))` before what reads bodies. */
 export function acceptChains(verifier: Verifier): MiddlewareHandler {
   return async (context, next) => {
-    const incoming = incomingOf(context)
-    const digest = uploadOf(context.req.method, incoming.url ?? '')
+    const digest = uploadOf(context.req.method, context.req.path)
     if (digest === null) return next()
-    const body = await bytesOf(context, incoming, MAX_UPLOAD)
-    const problem = await takeUpload(verifier, digest, () => readAs(incoming.headers['content-type'], body))
+    const body = await bytesOf(context, incomingOf(context), MAX_UPLOAD)
+    const problem = await takeUpload(verifier, digest, () => readAs(context.req.header('content-type'), body))
     return problem === null ? new Response(null, { status: 204 }) : answer(problem)
   }
 }
