@@ -67,7 +67,7 @@ test('the public names of every subpath: types', () => {
       "./testing": "TestAgent TestAuthority TestClock TestGrant TestOptions TestRequest",
       "./veramo": "AgentFile DecideArgs DelegateArgs PluginVerifier PluginWallet PresentArgs ProcuraMethods ProcuraPluginOptions ReceiveArgs Registry VcJoseOptions VeramoAgent",
       "./verifier": "Commitment DatabaseState Decision FeedStanding LocalVerifier OpenVerifier RemoteOptions State Verifier VerifierOptions",
-      "./wallet": "Agent AgentFetch AgentRequest ApprovalRequest Confirm Delegation Held HeldQuery InventoryEntry InventoryFlag NewAgent OpenWallet SubAgent WalletAgent WalletOptions",
+      "./wallet": "Agent AgentFetch AgentRequest AgentResponse ApprovalRequest Confirm Delegation Held HeldQuery InventoryEntry InventoryFlag NewAgent OpenWallet Refusal SubAgent WalletAgent WalletOptions",
     }
   `)
 })
