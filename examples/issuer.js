@@ -29,7 +29,7 @@ if (first === 'revoke') {
       audience: ['https://api.example'],
       onBehalfOf: 'did:web:procura.example',
       more: 1, // it may be handed on once
-      grants: [{ resource: 'https://api.example/bookings/**', actions: ['book', 'quote'], args: { amount } }],
+      grants: [{ resource: 'https://api.example/**', actions: ['book', 'mcp:tools/call:book'], args: { amount } }],
     },
   })
   console.error(`granted ${root.digest}`)

@@ -20,6 +20,11 @@ export function member(object: JsonObject, name: string): Json | undefined {
   return Object.hasOwn(object, name) ? object[name] : undefined
 }
 
+/** A copy of the object without some of its members. */
+export function without(object: JsonObject, ...names: readonly string[]): JsonObject {
+  return Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)))
+}
+
 /** A text read as JSON whose depth and canonical form are not checked yet. */
 export interface Parsed {
   readonly text: string

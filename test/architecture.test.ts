@@ -134,6 +134,25 @@ describe('the world is reached through adapters only', () => {
   })
 })
 
+describe('frameworks that may not be installed', () => {
+  const OPTIONAL = /^(express|hono|@hono\/|@modelcontextprotocol\/)/
+
+  /** Every package that importing the file loads. */
+  function loadedBy(file: string, seen = new Set<string>()): readonly string[] {
+    if (seen.has(file)) return []
+    seen.add(file)
+    return importsOf(file)
+      .filter(({ typeOnly }) => !typeOnly)
+      .flatMap(({ to }) => (to.startsWith('.') ? loadedBy(target(file, to), seen) : [to]))
+  }
+
+  test('only the entry for MCP loads one: the others name their types', () => {
+    const entries = files.filter(file => ringOf(file) === RINGS.length - 1)
+    expect(entries.filter(file => loadedBy(file).some(to => OPTIONAL.test(to)))).toEqual(['entry/mcp.ts'])
+    expect(loadedBy('entry/verifier.ts').length).toBeGreaterThan(5)
+  })
+})
+
 describe('seals', () => {
   test('only jws/compact.ts makes a Verified from bytes', () => {
     const makers = files.filter(file => /\bas (unknown as )?Verified</.test(codeOf(file)))

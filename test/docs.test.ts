@@ -17,14 +17,17 @@ const PAGES = [
 ].concat(readdirSync(join(ROOT, 'docs')).map(name => `docs/${name}`))
 
 describe('README', () => {
-  test.each(['issuer', 'resource-server', 'wallet'])('shows examples/%s.js as it is', name => {
-    const path = `examples/${name}.js`
-    const program = read(path)
-    const region = /^\/\/ #region readme\n(.*)^\/\/ #endregion$/ms.exec(program)?.[1]
-    const shown = new RegExp(`<!-- ${path} -->\n\`\`\`js\n(.*?)\`\`\``, 's').exec(README)?.[1]
-    expect(shown).toBe(region)
-    expect(program.trim().split('\n').length).toBeLessThanOrEqual(40)
-  })
+  test.each(['issuer', 'resource-server', 'express-server', 'mcp-server', 'wallet'])(
+    'shows examples/%s.js as it is',
+    name => {
+      const path = `examples/${name}.js`
+      const program = read(path)
+      const region = /^\/\/ #region readme\n(.*)^\/\/ #endregion$/ms.exec(program)?.[1]
+      const shown = new RegExp(`<!-- ${path} -->\n\`\`\`js\n(.*?)\`\`\``, 's').exec(README)?.[1]
+      expect(shown).toBe(region)
+      expect(program.trim().split('\n').length).toBeLessThanOrEqual(40)
+    },
+  )
 
   test('lists the refusals of src/errors.ts; `npm run errors` brings it up to date', async () => {
     const table = (await import(join(ROOT, '.ci/error-table.mjs'))) as { withTable: (readme: string) => string }

@@ -19,9 +19,13 @@ test('the public names of every subpath: values', async () => {
     {
       ".": "ERRORS ProcuraError bodyDigest canonicalize createIssuer createRegistrar createVerifier createWallet digestOf fromDidKey isProcuraError openJws paramsDigest parseIssuingPolicy parsePolicy parsePublicKey readJws signJws toDidKey",
       "./client": "createClient",
+      "./express": "acceptChains requireAuthority",
       "./fastify": "acceptChains requireAuthority",
+      "./hono": "acceptChains requireAuthority",
       "./issuer": "OPERATOR openIssuer",
+      "./mcp": "agentBearer agentTools authorityOf bearerVerifier guardTools toolDigest",
       "./service": "openService",
+      "./testing": "testAuthority",
       "./veramo": "ProcuraPlugin VcJoseProvider createVeramoAgent readAgentFile",
       "./verifier": "createVerifier fileAudit postgresState readPolicy remoteVerifier singleProcessState sqliteState",
       "./wallet": "openWallet",
@@ -54,12 +58,16 @@ test('the public names of every subpath: types', () => {
     {
       ".": "Agent AgentClass Announced Announcement Answers Asked Audit Authority AuthorityDraft Budget Call Caller Chains Charge Class Clock Code Commitment Commits Constraint Credentials Decision Delegation Did DidUrl Digest Evidence Facts FeedPositions Grant GrantJson GrantRequest GrantUse Held Hold HoldState Holding HoldingQuery HoldingRecord Holdings HostedDids HostedKey Ids Issuer IssuerPorts IssuingKeys IssuingPolicy Json JsonObject KeyHolder KeyVersion Keys Kind Lease Leased LeasedIndexes Ledger Lifetimes ListVersions LocalVerifier Marker Nonces Outbox Policy PolicyGrant PublicKey Rate ReceivedRequest Registrar RegistrarPorts Registration Relationship Reservations RevocationEvent Revocations Revoked Risk Root Scalar Sealed SealedKey SealedKeys Settlement Signer SigningKey SigningKeys Snapshot State StatusIssuer StatusLeases StatusLists StatusPlace StatusPurpose StatusRows StoredCredential StoredList Streams Subject SubjectKind SubjectQuery SubjectState Subjects TakeIndex Throttle Transactions Use Vault Verified Verifier VerifierPorts Wallet WalletPorts",
       "./client": "CallOptions Client ClientOptions OperationName",
-      "./fastify": "GuardOptions Guarded",
+      "./express": "Allowed GuardOptions",
+      "./fastify": "Allowed GuardOptions Guarded",
+      "./hono": "Allowed GuardOptions GuardedEnv",
       "./issuer": "IssuerOptions OpenIssuer RootGrant SubjectRegistration",
+      "./mcp": "AgentCallTool AgentToolCall Allowed PinnedTool ToolGuardOptions",
       "./service": "Service ServiceOptions",
+      "./testing": "TestAgent TestAuthority TestClock TestGrant TestOptions TestRequest",
       "./veramo": "AgentFile DecideArgs DelegateArgs PluginVerifier PluginWallet PresentArgs ProcuraMethods ProcuraPluginOptions ReceiveArgs Registry VcJoseOptions VeramoAgent",
       "./verifier": "Commitment DatabaseState Decision FeedStanding LocalVerifier OpenVerifier RemoteOptions State Verifier VerifierOptions",
-      "./wallet": "Agent AgentFetch AgentRequest ApprovalRequest Confirm Delegation Held HeldQuery InventoryEntry InventoryFlag NewAgent OpenWallet SubAgent WalletAgent WalletOptions",
+      "./wallet": "Agent AgentFetch AgentRequest AgentResponse ApprovalRequest Confirm Delegation Held HeldQuery InventoryEntry InventoryFlag NewAgent OpenWallet Refusal SubAgent WalletAgent WalletOptions",
     }
   `)
 })

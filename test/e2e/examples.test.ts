@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 /** The three first uses of the README, as programs: real processes, real HTTP, one folder they share. */
 const ROOT = join(import.meta.dirname, '../..')
@@ -69,6 +69,42 @@ test('a wallet gets authority, hands on less of it, and the chain of who did is 
   ])
 })
 
+describe('the same authority', () => {
+  let planner: string
+  let credential: string
+  let digest: string
+
+  beforeAll(async () => {
+    planner = (await run('wallet')).stdout.trim()
+    const { stdout, stderr } = await run('issuer', planner)
+    credential = stdout.trim()
+    digest = DIGEST.exec(stderr)?.[1] ?? 'none'
+  })
+
+  test('at the API on Express, which commits before its effect', async () => {
+    const port = await freePort()
+    const own = { API_PORT: String(port), API_ADDRESS: `http://127.0.0.1:${port}` }
+    await keep('examples/express-server.js', [], 'https://api.example listens on', own)
+    const booked = (await runWith(own, 'wallet', credential)).stdout
+    expect(booked).toMatch(/^200 /)
+    expect(booked).toContain("booked: '/bookings/SYD-1'")
+    const records = (await readFile(join(folder, 'data/var/express.ndjson'), 'utf8')).trim().split('\n')
+    expect(records.map(line => JSON.parse(line) as object)).toMatchObject([
+      { allow: false, code: 'CHAIN_UNKNOWN' },
+      { allow: true },
+      { type: 'commit', allow: true },
+    ])
+    const stranger = await fetch(`${own.API_ADDRESS}/bookings/SYD-1`, { method: 'POST' })
+    expect([stranger.status, await stranger.json()]).toMatchObject([401, { code: 'CALLER_UNKNOWN' }])
+  })
+
+  test('for a tool over stdio, and no more once it is taken back', async () => {
+    expect((await run('mcp-client', credential)).stdout).toContain(`booked for 32000 by ${planner}`)
+    await run('issuer', 'revoke', digest)
+    expect((await run('mcp-client', credential)).stdout).toContain("code: 'STATUS_REVOKED'")
+  })
+})
+
 test('a request without authority is told what would be checked', async () => {
   const response = await fetch(`${environment['API_ADDRESS'] ?? ''}/bookings/SYD-1`, { method: 'POST' })
   expect(response.status).toBe(401)
@@ -84,8 +120,8 @@ test('a refusal of the service ends the program and names its code', async () =>
 })
 
 /** Starts a program that stays, and waits for the line that says it is ready. */
-async function keep(file: string, args: readonly string[], line: string): Promise<void> {
-  const child = spawn(process.execPath, [join(ROOT, file), ...args], { cwd: folder, env: environment })
+async function keep(file: string, args: readonly string[], line: string, own: NodeJS.ProcessEnv = {}): Promise<void> {
+  const child = spawn(process.execPath, [join(ROOT, file), ...args], { cwd: folder, env: { ...environment, ...own } })
   running.push(child)
   let said = ''
   await new Promise<void>((resolve, reject) => {
@@ -100,10 +136,19 @@ async function keep(file: string, args: readonly string[], line: string): Promis
 }
 
 /** Runs an example to its end. */
-function run(name: string, ...args: readonly string[]): Promise<{ readonly stdout: string; readonly stderr: string }> {
+function run(name: string, ...args: readonly string[]): Promise<Said> {
+  return runWith({}, name, ...args)
+}
+
+interface Said {
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function runWith(own: NodeJS.ProcessEnv, name: string, ...args: readonly string[]): Promise<Said> {
   const child = spawn(process.execPath, [join(ROOT, 'examples', `${name}.js`), ...args], {
     cwd: folder,
-    env: environment,
+    env: { ...environment, ...own },
   })
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))

@@ -1,11 +1,10 @@
-import Fastify, { type FastifyInstance } from 'fastify'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { requireAuthority } from '../../src/entry/fastify.js'
 import { createVerifier, fileAudit, remoteVerifier, sqliteState, type Verifier } from '../../src/entry/verifier.js'
 import type { WalletAgent } from '../../src/entry/wallet.js'
 import type { JsonObject } from '../../src/json.js'
+import { FRAMEWORKS, type Api } from './frameworks.js'
 import { API, openTestHome, ORIGIN, POLICY, SECRET, type Home } from './home.js'
 
 /** Writing is of high risk: it takes a nonce, and is committed. */
@@ -24,8 +23,9 @@ afterAll(async () => {
 })
 
 async function local(): Promise<Verifier> {
-  log = join(home.folder, 'resource.ndjson')
-  const [state, audit] = [await sqliteState(join(home.folder, 'resource.db')), await fileAudit(log)]
+  const name = join(home.folder, `resource-${open.length}`)
+  log = `${name}.ndjson`
+  const [state, audit] = [await sqliteState(`${name}.db`), await fileAudit(log)]
   open.push(state, audit)
   return createVerifier({ policy: RISKY, state, audit, connect: home.connect })
 }
@@ -34,58 +34,71 @@ function remote(): Promise<Verifier> {
   return Promise.resolve(remoteVerifier({ self: API, service: ORIGIN, secret: SECRET, connect: home.connect }))
 }
 
-describe.each([
+const MADE = [
   ['over POST /v1/verify', remote],
   ['in the resource server', local],
-])('what the risk of a route asks for, %s', (_name, make) => {
-  let api: FastifyInstance
-  let booker: WalletAgent
-  let asked: number
+] as const
 
-  beforeAll(async () => {
-    const verifier = await make()
-    api = Fastify({ http: { maxHeaderSize: 65_536 } })
-    api.addHook('onRequest', () => {
-      asked += 1
-      return Promise.resolve()
+describe.each(FRAMEWORKS.flatMap(([name, serve]) => MADE.map(([where, make]) => [name, where, serve, make] as const)))(
+  'what the risk of a route asks for, on %s, %s',
+  (_name, _where, serve, make) => {
+    let api: Api
+    let booker: WalletAgent
+    let asked: number
+
+    beforeAll(async () => {
+      const made = await make()
+      const verifier: Verifier = {
+        ...made,
+        decide(...call) {
+          asked += 1
+          return made.decide(...call)
+        },
+      }
+      const params = () => ({})
+      const write = { method: 'POST', action: 'write', params } as const
+      api = await serve(verifier, [
+        { method: 'GET', path: '/rooms/:id', action: 'read', params, handle: () => ({ read: true }) },
+        {
+          ...write,
+          path: '/rooms/:id',
+          reserve: true,
+          handle: authority => verifier.commit(authority?.decisionId ?? ''),
+        },
+        { ...write, path: '/forgetful/:id', handle: () => 'never' },
+      ])
+      home.connect[API] = api.address
+      open.push(api)
+      booker = await (await home.wallet()).createAgent({ name: 'booker' })
+      const authority = { audience: [API], grants: [{ resource: `${API}/**`, actions: ['read', 'write'] }] }
+      await booker.receive((await home.grant({ to: booker.did, ttl: 600, authority })).credential)
     })
-    const params = () => ({})
-    api.get('/rooms/:id', requireAuthority(verifier, { action: 'read', params }), () => ({ read: true }))
-    api.post('/rooms/:id', requireAuthority(verifier, { action: 'write', params, reserve: true }), ({ authority }) =>
-      verifier.commit(authority?.decisionId ?? ''),
-    )
-    api.post('/forgetful/:id', requireAuthority(verifier, { action: 'write', params }), () => 'never')
-    home.connect[API] = await api.listen({ host: '127.0.0.1', port: 0 })
-    open.push(api)
-    booker = await (await home.wallet()).createAgent({ name: 'booker' })
-    const authority = { audience: [API], grants: [{ resource: `${API}/**`, actions: ['read', 'write'] }] }
-    await booker.receive((await home.grant({ to: booker.did, ttl: 600, authority })).credential)
-  })
 
-  const call = (method: string, path: string, action: string): Promise<Response> => {
-    asked = 0
-    return booker.fetch(`${API}${path}`, { method, authority: { action, params: {} } })
-  }
+    const call = (method: string, path: string, action: string): Promise<Response> => {
+      asked = 0
+      return booker.fetch(`${API}${path}`, { method, authority: { action, params: {} } })
+    }
 
-  test('a route of low risk hands out no nonce and needs none', async () => {
-    const stranger = await api.inject({ method: 'GET', url: '/rooms/1' })
-    expect([stranger.statusCode, stranger.headers['www-authenticate']]).toEqual([401, 'Agent-Proof'])
-    const response = await call('GET', '/rooms/1', 'read')
-    expect([response.status, asked]).toEqual([200, 1])
-  })
+    test('a route of low risk hands out no nonce and needs none', async () => {
+      const stranger = await fetch(`${api.address}/rooms/1`)
+      expect([stranger.status, stranger.headers.get('www-authenticate')]).toEqual([401, 'Agent-Proof'])
+      const response = await call('GET', '/rooms/1', 'read')
+      expect([response.status, asked]).toEqual([200, 1])
+    })
 
-  test('a route of high risk hands out a nonce; agent.fetch answers with it, and the effect is committed', async () => {
-    const stranger = await api.inject({ method: 'POST', url: '/rooms/1' })
-    expect(stranger.headers['www-authenticate']).toMatch(/^Agent-Proof nonce="[\w-]{22,128}"$/)
-    const response = await call('POST', '/rooms/1', 'write')
-    expect([response.status, asked]).toEqual([200, 2])
-    expect(await response.json()).toMatchObject({ allow: true })
-  })
+    test('a route of high risk hands out a nonce; agent.fetch answers with it, and the effect is committed', async () => {
+      const stranger = await fetch(`${api.address}/rooms/1`, { method: 'POST' })
+      expect(stranger.headers.get('www-authenticate')).toMatch(/^Agent-Proof nonce="[\w-]{22,128}"$/)
+      const response = await call('POST', '/rooms/1', 'write')
+      expect([response.status, asked]).toEqual([200, 2])
+      expect(await response.json()).toMatchObject({ allow: true })
+    })
 
-  test('a route that forgot to reserve is at fault: its caller learns no more, its log does', async () => {
-    const response = await call('POST', '/forgetful/1', 'write')
-    expect([response.status, ((await response.json()) as JsonObject)['code']]).toEqual([500, undefined])
-    const [last = ''] = (await readFile(log, 'utf8')).trim().split('\n').slice(-1)
-    expect(JSON.parse(last)).toMatchObject({ allow: false, code: 'COMMIT_REQUIRED', kind: 'misconfigured' })
-  })
-})
+    test('a route that forgot to reserve is at fault: its caller learns no more, its log does', async () => {
+      const response = await call('POST', '/forgetful/1', 'write')
+      expect([response.status, ((await response.json()) as JsonObject)['code']]).toEqual([500, undefined])
+      const [last = ''] = (await readFile(log, 'utf8')).trim().split('\n').slice(-1)
+      expect(JSON.parse(last)).toMatchObject({ allow: false, code: 'COMMIT_REQUIRED', kind: 'misconfigured' })
+    })
+  },
+)

@@ -1,9 +1,10 @@
 import { isResource } from '../../authority/resource.js'
 import { ProcuraError } from '../../errors.js'
-import { canonicalize, requireShallow, type JsonObject } from '../../json.js'
+import { canonicalize, isObject, requireShallow, type JsonObject } from '../../json.js'
 import type { ApprovalRequest } from '../../presentation/approval.js'
 import { bodyDigest, MAX_PARAMS_DEPTH, type ReceivedRequest } from '../../presentation/request.js'
 import type { Decision, Shown, Verifier } from '../../verifier/verifier.js'
+import { toAllowed, type Allowed } from './allowed.js'
 import { toProblem, toRefusal, type Problem } from './problem.js'
 
 /** The header a presentation travels in. */
@@ -18,6 +19,8 @@ export interface RawRequest {
   readonly method: string
   /** path and query exactly as they came over the wire */
   readonly target: string
+  /** path that the framework routed by, where something may have rewritten it */
+  readonly routed?: string
   readonly body: Uint8Array | null
   /** all values a header came with, in order */
   readonly header: (name: string) => readonly string[]
@@ -32,14 +35,43 @@ export interface Intent {
   readonly path?: string
 }
 
+/** What a guard is told of a route. `params` is mandatory: what is not in it is not constrained. */
+export interface Guarding<R> {
+  readonly action: string
+  /** all that the handler acts on, derived from route, query and body */
+  readonly params: (request: R) => JsonObject
+  /** path of the resource; the request's own path if left out */
+  readonly path?: (request: R) => string
+  /** hold the charge until the handler calls `commit` or `release` of the decision */
+  readonly reserve?: boolean
+}
+
+/** What the route is about to do with this request. */
+export function intentOf<R>({ action, params, path }: Guarding<R>, request: R): Intent {
+  return { action, params: params(request), ...(path === undefined ? {} : { path: path(request) }) }
+}
+
+/** What a caller shows: a presentation or proof, and an approval if there is one. */
+export interface Credentials {
+  readonly shown: Shown
+  readonly approval?: string | undefined
+}
+
+/** One call: what is about to happen, and what the caller shows for it. */
+export interface Call {
+  readonly received: ReceivedRequest
+  readonly credentials: () => Credentials
+}
+
 /** The answer to a guarded request: go on with a decision, or send a problem. */
-export type Verdict =
-  | { readonly allow: true; readonly decision: Decision }
-  | {
-      readonly allow: false
-      readonly problem: Refused
-      readonly headers: Readonly<Record<string, string>>
-    }
+export type Verdict = { readonly allow: true; readonly authority: Allowed } | Refusing
+
+/** What is sent instead of going on. */
+export interface Refusing {
+  readonly allow: false
+  readonly problem: Refused
+  readonly headers: Readonly<Record<string, string>>
+}
 
 /** A problem document, with what helps an honest client to do better. */
 export interface Refused extends Problem {
@@ -63,7 +95,7 @@ export function headerValues(
   return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name)
 }
 
-const TRICKS = /[%\\;#]|\/\/|\/\.{1,2}(?:\/|$)|.\/$/
+const TRICKS = /[%\\;]|\/\/|\/\.{1,2}(?:\/|$)|.\/$/
 
 /**
  * Refuses raw paths that two programs could read differently (profile §4.1), before anything is derived from them.
@@ -73,28 +105,45 @@ const TRICKS = /[%\\;#]|\/\/|\/\.{1,2}(?:\/|$)|.\/$/
  */
 export function requirePlainPath(target: string): void {
   const path = target.split('?', 1)[0] ?? ''
-  if (!path.startsWith('/') || TRICKS.test(path)) throw new ProcuraError('RESOURCE_SYNTAX', { at: 'request path' })
+  if (!path.startsWith('/') || TRICKS.test(path) || target.includes('#'))
+    throw new ProcuraError('RESOURCE_SYNTAX', { at: 'request path' })
+}
+
+/** What {@link requirePlainPath} refuses, for a framework that can refuse it before anything else. */
+export function refusePath(target: string): Refusing | null {
+  try {
+    requirePlainPath(target)
+    return null
+  } catch (thrown) {
+    return { allow: false, problem: toProblem(toRefusal(thrown), true), headers: {} }
+  }
 }
 
 /** Decides one request of a protected route. Never throws: whatever goes wrong is a refusal. */
-export async function judge(
-  verifier: Verifier,
-  raw: RawRequest,
-  intent: () => Intent,
-  reserve: boolean,
-): Promise<Verdict> {
-  let hint: Hint | undefined
-  try {
+export function judge(verifier: Verifier, raw: RawRequest, intent: () => Intent, reserve = false): Promise<Verdict> {
+  return answer(verifier, reserve, () => {
     requirePlainPath(raw.target)
     if (raw.header('content-encoding').length > 0) throw new ProcuraError('REQUEST_BODY', {})
     const received = toReceived(verifier.self, raw, intent())
+    return { received, credentials: () => ({ shown: shownBy(raw), approval: atMostOne(raw, APPROVAL_HEADER) }) }
+  })
+}
+
+/**
+ * Decides one call, however it came. Never throws: whatever goes wrong is a refusal.
+ *
+ * @param read - derives the call; what it throws refuses it
+ */
+export async function answer(verifier: Verifier, reserve: boolean, read: () => Call): Promise<Verdict> {
+  let hint: Hint | undefined
+  try {
+    const { received, credentials } = read()
     hint = { action: received.action, resource: received.resource, params: Object.keys(received.params) }
-    const shown = shownBy(raw)
-    const approval = atMostOne(raw, APPROVAL_HEADER)
+    const { shown, approval } = credentials()
     const asked = { ...received, ...(approval === undefined ? {} : { approval }) }
     const decision = await decideOrFail(verifier, shown, asked, reserve)
     if (!('allow' in decision)) return await refuse(decision, hint, verifier)
-    if (decision.allow) return { allow: true, decision }
+    if (decision.allow) return { allow: true, authority: toAllowed(decision, verifier, reserve) }
     const problem = toProblem(decision, decision.disclose || decision.code === 'CHAIN_UNKNOWN')
     return await refuse(
       decision.approval === null ? problem : { ...problem, approval: decision.approval },
@@ -122,8 +171,9 @@ async function decideOrFail(
 
 function shownBy(raw: RawRequest): Shown {
   const [presentation, proof] = [atMostOne(raw, PRESENTATION_HEADER), atMostOne(raw, PROOF_HEADER)]
-  if (presentation !== undefined && proof === undefined) return presentation
-  if (proof !== undefined && presentation === undefined) return { proof }
+  // an empty header shows nothing
+  if (presentation && proof === undefined) return presentation
+  if (proof && presentation === undefined) return { proof }
   throw new ProcuraError('CALLER_UNKNOWN', { why: 'one of Agent-Presentation and Agent-Proof is due' })
 }
 
@@ -133,11 +183,25 @@ function atMostOne(raw: RawRequest, name: string): string | undefined {
   return value
 }
 
-function toReceived(self: string, raw: RawRequest, { action, params: derived, path }: Intent): ReceivedRequest {
-  // what has no canonical form (a promise, a Map, a member that is undefined) would be digested as something else
+/**
+ * Parameters as they will be digested. What has no canonical form (a promise, a Map, a member that is undefined) would
+ * be digested as something else.
+ *
+ * @throws REQUEST_PARAMS - they are no object; JSON_DEPTH, JSON_NOT_CANONICAL
+ */
+export function toParams(derived: JsonObject): JsonObject {
+  if (!isObject(derived)) throw new ProcuraError('REQUEST_PARAMS', {})
   requireShallow(derived, 'params', MAX_PARAMS_DEPTH)
-  const params = JSON.parse(canonicalize(derived)) as JsonObject
+  return JSON.parse(canonicalize(derived)) as JsonObject
+}
+
+function toReceived(self: string, raw: RawRequest, { action, params: derived, path }: Intent): ReceivedRequest {
+  const params = toParams(derived)
   const own = raw.target.split('?', 1)[0] ?? '/'
+  // a server that rewrites paths has to say which resource it means: one path would be judged, another one run
+  if (path === undefined && (raw.routed ?? own) !== own) {
+    throw new ProcuraError('RESOURCE_SYNTAX', { at: 'rewritten request path' })
+  }
   const resource = `${self}${path ?? (own === '/' ? '' : own)}`
   if (!isResource(resource) || path?.startsWith('/') === false)
     throw new ProcuraError('RESOURCE_SYNTAX', { at: 'request path' })

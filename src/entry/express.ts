@@ -1,0 +1,2 @@
+export type { Allowed } from '../adapters/http/allowed.js'
+export { acceptChains, requireAuthority, type GuardOptions } from '../adapters/http/express-guard.js'
