@@ -178,6 +178,11 @@ test('files are short', () => {
   expect(long).toEqual([])
 })
 
+test.each(['express', 'fastify', 'hono'])('the guard for %s is thin: what is decided is decided once', framework => {
+  const code = codeOf(`adapters/http/${framework}-guard.ts`).split('\n')
+  expect(code.filter(line => !/^(\s*|import .*)$/.test(line)).length).toBeLessThanOrEqual(60)
+})
+
 test('nothing is called utils, helpers, common, types, services or managers', () => {
   const vague = files.filter(file => /\b(utils?|helpers?|common|types|services|managers?)\b/.test(relative('.', file)))
   expect(vague).toEqual([])

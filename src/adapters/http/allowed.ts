@@ -1,6 +1,6 @@
 import { ProcuraError } from '../../errors.js'
 import type { Commitment, Decision, Verifier } from '../../verifier/verifier.js'
-import { HttpRefusal } from './refusal.js'
+import { HttpRefusal } from './http-refusal.js'
 
 /** The decision that allowed a call, with its commit point where the route reserves. */
 export type Allowed = Extract<Decision, { readonly allow: true }> & {

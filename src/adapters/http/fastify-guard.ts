@@ -1,11 +1,10 @@
-import { Readable } from 'node:stream'
 import type * as F from 'fastify'
 import type { Verifier } from '../../verifier/verifier.js'
 import type { Allowed } from './allowed.js'
 import { CHAINS_PATH, MAX_UPLOAD, takeUpload } from './chains.js'
 import { headerValues, intentOf, judge, refusePath, type Guarding, type RawRequest, type Refusing } from './guard.js'
 import { PROBLEM } from './problem.js'
-import { collect, wasRead } from './raw-body.js'
+import { collect, streamOf, wasRead } from './raw-body.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -45,15 +44,14 @@ export function requireAuthority(verifier: Verifier, options: GuardOptions): Gua
     async preParsing(request, _reply, payload) {
       const body = await collect(payload, request.routeOptions.bodyLimit)
       bodies.set(request, body)
-      return Object.assign(Readable.from(body.length === 0 ? [] : [body]), { receivedEncodedLength: body.length })
+      return streamOf(body)
     },
     preHandler(request, reply, done) {
       judge(verifier, toRaw(request), () => intentOf(options, request), options.reserve)
         .then(verdict => {
-          if (verdict.allow) {
-            request.authority = verdict.authority
-            done()
-          } else send(reply, verdict)
+          if (verdict.allow) request.authority = verdict.authority
+          if (verdict.allow) done()
+          else send(reply, verdict)
         })
         .catch(done)
     },

@@ -1,8 +1,8 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { ProcuraError } from '../../errors.js'
 import { isObject, parseJson, requireShallow, type Json } from '../../json.js'
 import { MAX_PARAMS_DEPTH } from '../../presentation/request.js'
-import { HttpRefusal } from './refusal.js'
+import { HttpRefusal } from './http-refusal.js'
 
 /** Bytes of a body, unless a route says otherwise. */
 export const BODY_LIMIT = 1024 * 1024
@@ -79,4 +79,9 @@ export function requirePlain(value: Json, at: string): void {
     if (reaches) throw new ProcuraError('SCHEMA', { at: `${at}.${name}`, why: 'has no place here' })
     requirePlain(inner, at)
   }
+}
+
+/** A body that was read, as the stream that Fastify goes on to parse. */
+export function streamOf(body: Uint8Array): Readable & { readonly receivedEncodedLength: number } {
+  return Object.assign(Readable.from(body.length === 0 ? [] : [body]), { receivedEncodedLength: body.length })
 }
