@@ -1,3 +1,4 @@
+import type { Client } from '../../src/api/client.js'
 import { openChain, type Chain, type Link } from '../../src/delegation/chain.js'
 import { ProcuraError, type Facts } from '../../src/errors.js'
 import type { JsonObject } from '../../src/json.js'
@@ -115,4 +116,26 @@ export function chainsThatAreNone(): void {
   // @ts-expect-error a binding that is none
   void openChain([sealed], link.key, 60, 'none', ports.keys, { link: null })
   take(empty)
+}
+
+export function callsThatTheServiceWouldRefuse(client: Client): void {
+  void client.healthz()
+  void client.subjects({ query: { kind: 'agent' } })
+  // @ts-expect-error a body that is missing
+  void client.grant()
+  // @ts-expect-error a member that nobody knows
+  void client.commit({ body: { decisionId: 'x', force: true } })
+  // @ts-expect-error whose?
+  void client.suspend({ body: {} })
+  // @ts-expect-error a state that is none
+  void client.subjects({ query: { state: 'asleep' } })
+  // @ts-expect-error an operation that is none
+  void client.impersonate({})
+}
+
+export async function answersAsDocumented(client: Client): Promise<void> {
+  const answer = await client.revoke({ body: { credential: 'x' } })
+  // @ts-expect-error only one form of the answer has a list
+  take(answer.list)
+  if ('list' in answer) take(answer.list)
 }
