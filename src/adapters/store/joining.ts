@@ -144,6 +144,9 @@ export abstract class JoiningDataSource extends DataSource {
       await this.closeConnections()
     } catch (error) {
       throw asStorageError(error, this.place)
+    } finally {
+      // Node asks every storage that was used about every promise, for ever
+      this.#current.disable()
     }
   }
 

@@ -89,6 +89,10 @@ export async function openStore(url: string, listLength = LIST_LENGTH): Promise<
       holdings: new HoldingRows(dataSource, database),
       lifetimes: new LifetimeRows(dataSource),
       check: () => checkDatabase(dataSource, statusRows, statusRepair),
+      async close() {
+        await database.close()
+        commits.end()
+      },
     }
   } catch (error) {
     await database.close()
