@@ -16,7 +16,7 @@ import { openWallet } from 'procura/wallet'
 import { DataSource } from 'typeorm'
 
 const many = Number(process.argv[2] ?? 10_000)
-const EACH = 200
+const EACH = 400
 const ROUNDS = 5
 const folder = mkdtempSync(join(tmpdir(), 'procura-bench-'))
 
@@ -54,11 +54,20 @@ async function ours(storage) {
   }
 }
 
-/** @param {() => Promise<unknown>} make @param {number} count */
-async function rate(make, count) {
-  const started = performance.now()
-  for (let n = 0; n < count; n += 1) await make()
-  return (count * 1000) / (performance.now() - started)
+/**
+ * Agents in a second, and milliseconds of processor time each.
+ *
+ * @param {() => Promise<unknown>} make @param {number} count @param {number} atOnce
+ */
+async function rate(make, count, atOnce) {
+  const [started, used] = [performance.now(), process.cpuUsage()]
+  let left = count
+  const oneByOne = async () => {
+    while (left-- > 0) await make()
+  }
+  await Promise.all(Array.from({ length: atOnce }, oneByOne))
+  const { user, system } = process.cpuUsage(used)
+  return { rate: (count * 1000) / (performance.now() - started), processor: (user + system) / 1000 / count }
 }
 
 const middle = (/** @type {number[]} */ all) => [...all].sort((a, b) => a - b)[Math.floor(all.length / 2)] ?? 0
@@ -72,17 +81,22 @@ const middle = (/** @type {number[]} */ all) => [...all].sort((a, b) => a - b)[M
  * @param {Maker} peer
  */
 async function compare(place, own, peer) {
-  /** @type {[number[], number[]]} */
-  const [mine, theirs] = [[], []]
-  for (const { make } of [own, peer]) await rate(make, 20)
-  for (let round = 0; round < ROUNDS; round += 1) {
-    mine.push(await rate(own.make, EACH))
-    theirs.push(await rate(peer.make, EACH / 4))
+  for (const atOnce of [1, 32]) {
+    /** @type {[Awaited<ReturnType<typeof rate>>[], Awaited<ReturnType<typeof rate>>[]]} */
+    const [mine, theirs] = [[], []]
+    for (const { make } of [own, peer]) await rate(make, 64, atOnce)
+    for (let round = 0; round < ROUNDS; round += 1) {
+      mine.push(await rate(own.make, EACH, atOnce))
+      theirs.push(await rate(peer.make, EACH / 4, atOnce))
+    }
+    const rates = [mine, theirs].map(all => middle(all.map(one => one.rate)))
+    const times = [mine, theirs].map(all => middle(all.map(one => one.processor)))
+    const [a = 0, b = 0, used = 0, theirUse = 0] = [...rates, ...times]
+    console.log(
+      `${place}, ${atOnce} at once: ${a.toFixed(0)} agents/s, Veramo's own stores ${b.toFixed(0)}/s: ${(a / b).toFixed(1)} ×; ` +
+        `processor ${used.toFixed(2)} and ${theirUse.toFixed(2)} ms each: ${(theirUse / used).toFixed(1)} ×`,
+    )
   }
-  const [a, b] = [middle(mine), middle(theirs)]
-  console.log(
-    `${place.padEnd(8)} ${a.toFixed(0).padStart(6)} agents/s, Veramo's own stores ${b.toFixed(0).padStart(5)}/s: ${(a / b).toFixed(1)} ×`,
-  )
   await own.close()
   await peer.close()
 }
@@ -90,65 +104,68 @@ async function compare(place, own, peer) {
 await compare('SQLite', await ours(`sqlite://${join(folder, 'ours.db')}`), await stock(join(folder, 'stock.db')))
 await compare('memory', await ours('sqlite::memory:'), await stock(':memory:'))
 
+const API = 'https://api.example'
+const authority = { audience: [API], grants: [{ resource: `${API}/x`, actions: ['read'] }] }
 const issuers = await openWallet({ storage: 'sqlite::memory:', roots: [] })
 const owner = await issuers.createAgent({ name: 'owner' })
 const [x, kid] = [owner.holder.publicKey.x, owner.holder.kid]
-const wallet = await openWallet({
-  storage: `sqlite://${join(folder, 'many.db')}`,
-  roots: [{ issuer: owner.did, jwks: { keys: [{ kid, kty: 'OKP', crv: 'Ed25519', x }] } }],
-})
-/** @type {string[]} */
-const names = []
-const add = async () => {
-  const name = randomUUID()
-  await wallet.createAgent({ name, ephemeral: true, ttl: '12h' })
-  names.push(name)
-}
 
-/** Milliseconds, the middle of many. @param {number} times @param {() => Promise<unknown>} work */
-async function time(times, work) {
-  /** @type {number[]} */
-  const took = []
-  for (let n = 0; n < times; n += 1) {
-    const started = performance.now()
-    await work()
-    took.push(performance.now() - started)
+/** A wallet with so many agents, and what is timed there. @param {number} count */
+async function crowd(count) {
+  const wallet = await openWallet({
+    storage: `sqlite://${join(folder, `${count}.db`)}`,
+    roots: [{ issuer: owner.did, jwks: { keys: [{ kid, kty: 'OKP', crv: 'Ed25519', x }] } }],
+  })
+  /** @type {string[]} */
+  const names = []
+  const add = async () => {
+    const name = randomUUID()
+    await wallet.createAgent({ name, ephemeral: true, ttl: '12h' })
+    names.push(name)
   }
-  return middle(took)
-}
-
-const API = 'https://api.example'
-const principal = await wallet.createAgent({ name: 'principal' })
-
-/** @type {number[][]} */
-const seen = []
-for (const goal of [100, many]) {
-  while (names.length < goal) await add()
+  const made = await rate(add, count, 32)
+  console.log(`${count} agents, 32 at once: ${made.rate.toFixed(0)}/s, processor ${made.processor.toFixed(2)} ms each`)
+  const principal = await wallet.createAgent({ name: 'principal' })
   // without a status list it is good for five minutes
   await principal.receive(await root(principal))
   const some = async () => wallet.agent(names[Math.floor(Math.random() * names.length)] ?? '')
-  const authority = { audience: [API], grants: [{ resource: `${API}/x`, actions: ['read'] }] }
-  const took = [
-    await time(300, some),
-    await time(300, async () => principal.delegate({ to: (await some()).did, ttl: 60, ...authority })),
-    await time(300, async () => (await some()).holder.sign(randomBytes(64))),
-    await time(300, add),
-  ]
-  seen.push(took)
-  const [looked = '', issued = '', signed = '', made = ''] = took.map(value => value.toFixed(2))
-  console.log(
-    `${String(goal).padStart(8)} agents: look-up ${looked} ms, delegation to one ${issued} ms, signature of any ${signed} ms, one more ${made} ms`,
-  )
+  return {
+    works: {
+      'look-up': some,
+      'delegation to one': async () => principal.delegate({ to: (await some()).did, ttl: 60, ...authority }),
+      'signature of any': async () => (await some()).holder.sign(randomBytes(64)),
+      'one more': add,
+    },
+    close: () => wallet.close(),
+  }
 }
-const [few = [], all = []] = seen
-console.log(
-  `with ${many}: ${all.map((value, index) => `${(value / (few[index] ?? 1)).toFixed(2)} ×`).join(', ')} of the time`,
-)
-await wallet.close()
+
+/** Milliseconds. @param {() => Promise<unknown>} work */
+async function time(work) {
+  const started = performance.now()
+  await work()
+  return performance.now() - started
+}
+
+const [few, all] = [await crowd(100), await crowd(many)]
+for (const [what, work] of /** @type {[keyof typeof few.works, () => Promise<unknown>][]} */ (
+  Object.entries(few.works)
+)) {
+  /** @type {[number[], number[]]} */
+  const [ofFew, ofAll] = [[], []]
+  for (let n = 0; n < 500; n += 1) {
+    ofFew.push(await time(work))
+    ofAll.push(await time(all.works[what]))
+  }
+  const [a, b] = [middle(ofFew), middle(ofAll)]
+  console.log(`${what}: ${a.toFixed(2)} ms with 100, ${b.toFixed(2)} ms with ${many}: ${(b / a).toFixed(2)} ×`)
+}
+await few.close()
+await all.close()
 await issuers.close()
 rmSync(folder, { recursive: true })
 
-/** A root for an agent, from the owner. @param {typeof principal} to */
+/** A root for an agent, from the owner. @param {typeof owner} to */
 function root({ did, holder }) {
   const now = Math.floor(Date.now() / 1000)
   const at = (/** @type {number} */ seconds) => `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`

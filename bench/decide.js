@@ -112,6 +112,7 @@ const wallet = createWallet(new Map([[root.did, { keys: new Map([[root.kid, root
     drop: () => Promise.resolve(),
   },
   transaction: work => work(),
+  adding: work => work(),
   leases: { take: () => Promise.resolve({ url: `${BASE}1`, index: (index += 1) }) },
 })
 

@@ -239,6 +239,17 @@ export interface Answers {
   keep(name: string, answer: string): Promise<void>
 }
 
+/** What is new is added whole. */
+export interface Additions {
+  /**
+   * As {@link Transactions.transaction}, for work that only adds what nobody has asked for yet: it may be written when
+   * the work ends, together with what others add at the same moment. One that cannot be added fails alone.
+   *
+   * @throws as `transaction`
+   */
+  adding<T>(work: () => Promise<T>): Promise<T>
+}
+
 /** What a status list says about an index. Revocation is for ever, suspension is not. */
 export type StatusPurpose = 'revocation' | 'suspension'
 

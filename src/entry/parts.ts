@@ -101,7 +101,7 @@ export async function openHome({
         VcJoseProvider,
       },
     })
-    return { store, agent, vault: veramoVault(agent, work => store.transaction(work)), close: () => store.close() }
+    return { store, agent, vault: veramoVault(agent, store), close: () => store.close() }
   } catch (error) {
     await store.close()
     throw error

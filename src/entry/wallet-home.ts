@@ -3,6 +3,7 @@ import { readAgentFile } from '../adapters/veramo/agent-file.js'
 import type { VeramoAgent } from '../adapters/veramo/agent.js'
 import { veramoVault, type VaultAgent, type VeramoVault } from '../adapters/veramo/vault.js'
 import { ProcuraError } from '../errors.js'
+import type { Additions, Transactions } from '../ports.js'
 import { AGENT_FILE, openHome, type Network } from './parts.js'
 import type { WalletOptions } from './wallet.js'
 
@@ -14,6 +15,8 @@ export interface WalletHome<A> {
   readonly close: () => Promise<void>
 }
 
+/** The database of an agent that is there is not ours: what fails half-way cannot be undone from here. */
+const ELSEWHERE: Transactions & Additions = { transaction: work => work(), adding: work => work() }
 const NEEDED = [
   'didManagerCreate',
   'didManagerDelete',
@@ -34,8 +37,7 @@ export async function openHomeOf<A extends VaultAgent>(
     const missing = NEEDED.filter(name => typeof veramo[name] !== 'function')
     if (missing.length > 0) throw invalid(`the agent given has no ${missing.join(', ')}`)
     const store = await openStore(storage ?? 'sqlite::memory:')
-    // its database is not ours: what fails half-way there cannot be undone from here
-    return { store, agent: veramo, vault: veramoVault(veramo, work => work()), close: () => store.close() }
+    return { store, agent: veramo, vault: veramoVault(veramo, ELSEWHERE), close: () => store.close() }
   }
   if (storage === undefined) throw invalid('neither storage nor veramo is given')
   const home = await openHome({

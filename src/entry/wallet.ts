@@ -112,6 +112,7 @@ export async function openWallet<A extends VaultAgent = VeramoAgent>(
     holdings: store.holdings,
     lifetimes: store.lifetimes,
     transaction: work => store.transaction(work),
+    adding: work => store.adding(work),
     leases:
       calls === null
         ? noLeases

@@ -4,6 +4,7 @@ import { isAlias, isDid, type Did } from '../did/did.js'
 import { ProcuraError } from '../errors.js'
 import type { Root } from '../policy/policy.js'
 import type {
+  Additions,
   Clock,
   Credentials,
   Holdings,
@@ -25,7 +26,7 @@ import { createLife, endAgent } from './life.js'
 import { createUses } from './uses.js'
 
 /** What a wallet needs of the world. */
-export interface WalletPorts extends Transactions {
+export interface WalletPorts extends Transactions, Additions {
   readonly clock: Clock
   readonly ids: Ids
   readonly keys: Keys
@@ -192,7 +193,7 @@ export function createWallet(roots: TrustedRoots, ports: WalletPorts): Wallet {
   async function createMortal(create: () => Promise<KeyHolder>, endsAt: UnixSeconds): Promise<KeyHolder> {
     const made: Did[] = []
     try {
-      return await ports.transaction(async () => {
+      return await ports.adding(async () => {
         const key = await create()
         made.push(key.did)
         await lifetimes.set(key.did, endsAt)

@@ -1,4 +1,5 @@
 import { checkContract } from './check-port.js'
+import { newAgentsContract } from './new-agents-port.js'
 import { holdingsContract } from './holdings-port.js'
 import { hostedContract } from './hosted-port.js'
 import { identifiersContract } from './identifiers-port.js'
@@ -19,6 +20,7 @@ export function storeContract(backend: Backend): void {
   subjectsContract(backend)
   hostedContract(backend)
   identifiersContract(backend)
+  newAgentsContract(backend)
   holdingsContract(backend)
   outboxContract(backend)
   sealedKeysContract(backend)

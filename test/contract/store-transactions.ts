@@ -227,6 +227,20 @@ export function transactionsContract(backend: Backend): void {
       expect(await seen).toStrictEqual([false, false])
     })
 
+    test('a store that was closed is nobody any more to what outlives a transaction of it', async () => {
+      const other = await backend.open(await backend.place())
+      let straggler: Promise<unknown> = Promise.resolve()
+      let close: () => void = () => undefined
+      const closed = new Promise<void>(resolve => (close = resolve))
+      await other.transaction(() => {
+        straggler = closed.then(() => [other.isOutside(), other.commits.inside])
+        return Promise.resolve()
+      })
+      await other.close()
+      close()
+      expect(await straggler).toEqual([true, false])
+    })
+
     test('work that outlives its transaction is refused', async () => {
       let straggler: Promise<unknown> = Promise.resolve()
       await store.transaction(async () => {

@@ -1,7 +1,8 @@
+import { join } from 'node:path'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { requireAuthority } from '../../src/entry/fastify.js'
-import { createVerifier, singleProcessState } from '../../src/entry/verifier.js'
+import { createVerifier, sqliteState, type DatabaseState } from '../../src/entry/verifier.js'
 import { openWallet, type OpenWallet, type WalletAgent } from '../../src/entry/wallet.js'
 import type { JsonObject } from '../../src/json.js'
 import { API, openTestHome, POLICY, type Home } from './home.js'
@@ -14,6 +15,7 @@ let approvers: OpenWallet
 let wallet: OpenWallet
 let booker: WalletAgent
 let api: FastifyInstance
+let state: DatabaseState
 const asked: unknown[] = []
 
 beforeAll(async () => {
@@ -31,7 +33,9 @@ beforeAll(async () => {
   const [root] = POLICY['roots'] as readonly JsonObject[]
   const policy = { ...POLICY, roots: [{ ...root, approvers: [alice.did] }] } as JsonObject
   const audit = { record: () => Promise.resolve() }
-  const verifier = await createVerifier({ policy, state: singleProcessState(), audit, connect: home.connect })
+  // the memory of a process refuses what is as old as itself
+  state = await sqliteState(join(home.folder, 'api.db'))
+  const verifier = await createVerifier({ policy, state, audit, connect: home.connect })
   api = Fastify()
   for (const path of ['/rooms/:id', '/suites/:id']) {
     api.post(path, requireAuthority(verifier, { action: 'write', params }), () => ({ done: true }))
@@ -46,6 +50,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await approvers.close()
   await api.close()
+  await state.close()
   await home.close()
 })
 

@@ -52,6 +52,7 @@ beforeEach(async () => {
     lifetimes: store.lifetimes,
     leases: noLeases,
     transaction: work => store.transaction(work),
+    adding: work => store.adding(work),
   })
   planner = await wallet.createAgent({ name: 'planner' })
   booker = await wallet.createAgent({ name: 'booker' })

@@ -57,9 +57,7 @@ describe('all or nothing', () => {
         throw new Error('the power went')
       },
     })
-    await expect(veramoVault(broken, work => store.transaction(work)).createWebDid(WEB, 'service')).rejects.toThrow(
-      'the power went',
-    )
+    await expect(veramoVault(broken, store).createWebDid(WEB, 'service')).rejects.toThrow('the power went')
     expect(await counts(store)).toEqual({ dids: 0, keys: 0, privateKeys: 0 })
   })
 
@@ -80,7 +78,7 @@ describe('all or nothing', () => {
     const blind = Object.assign(Object.create(agent) as typeof agent, {
       didManagerFind: (args: object) => (looked++ === 0 ? Promise.resolve([]) : agent.didManagerFind(args)),
     })
-    const rival = veramoVault(blind, work => work())
+    const rival = veramoVault(blind, { transaction: work => work(), adding: work => work() })
     await expect(rival.create('alice')).rejects.toThrow(
       expect.objectContaining({ code: 'KEY_EXISTS', facts: { did } }) as Error,
     )

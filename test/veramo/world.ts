@@ -67,7 +67,7 @@ export async function openWorld(path = join(folder(), 'test.db'), secret = SECRE
   const store = await openStore(`sqlite://${path}`)
   onTestFinished(() => store.close())
   const agent = await createVeramoAgent(await readAgentFile(AGENT_YML, {}), await registryOf(store, secret))
-  return { store, agent, vault: veramoVault(agent, work => store.transaction(work)) }
+  return { store, agent, vault: veramoVault(agent, store) }
 }
 
 /** The message with the folder cut off: `agent.yml:3 procura.x: why`. */

@@ -138,7 +138,7 @@ test('a key without its end is not kept', async () => {
   const inOwn = again(undefined, { lifetimes })
   await expect(inOwn.createAgent({ name: 'a', ephemeral: true, ttl: 60 })).rejects.toThrow('disk full')
   // a vault whose storage is not ours is not undone with it
-  const beside = again(undefined, { lifetimes, transaction: work => work() })
+  const beside = again(undefined, { lifetimes, transaction: work => work(), adding: work => work() })
   await expect(beside.createAgent({ name: 'b', ephemeral: true, ttl: 60 })).rejects.toThrow('disk full')
   expect(await counts(store)).toEqual({ dids: 0, keys: 0, privateKeys: 0 })
 })

@@ -21,6 +21,7 @@ beforeEach(async () => {
     lifetimes: store.lifetimes,
     leases: noLeases,
     transaction: work => store.transaction(work),
+    adding: work => store.adding(work),
   })
   planner = await wallet.createAgent({ name: 'planner' })
   await planner.receive((await mint({ signer: owner, to: planner.holder, until: 3600 })).token)

@@ -27,7 +27,7 @@ export async function openScene(overrides: Partial<WalletPorts> = {}): Promise<S
   const store = await openStore('sqlite::memory:')
   onTestFinished(() => store.close())
   const agent = await createVeramoAgent(await readAgentFile(AGENT_YML, {}), await registryOf(store))
-  const vault = veramoVault(agent, work => store.transaction(work))
+  const vault = veramoVault(agent, store)
   const { keys } = await world()
   const clock = { seconds: NOW }
   const again = (roots = ROOTS, ports: Partial<WalletPorts> = {}): Wallet =>

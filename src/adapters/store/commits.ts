@@ -24,6 +24,11 @@ export class HookedTransactions implements Commits, Transactions {
     else hooks.push(work)
   }
 
+  /** Nothing begins here any more. */
+  end(): void {
+    this.#current.disable()
+  }
+
   /** As the one below; an attempt that was undone and begun anew takes its hooks with it. */
   async transaction<T>(work: () => Promise<T>): Promise<T> {
     if (this.inside) return this.#transactions.transaction(work)

@@ -12,6 +12,8 @@ export interface Database extends Transactions {
   readonly dataSource: DataSource
   /** True inside the work of `transaction`. */
   isInTransaction(): boolean
+  /** True where no transaction is, nor what outlived one. */
+  isOutside(): boolean
   /** Waits for what was begun, then closes. Closing twice is the same as once. @throws STORAGE_UNAVAILABLE */
   close(): Promise<void>
 }
@@ -31,6 +33,7 @@ export async function openDatabase(url: string): Promise<Database> {
     dataSource,
     transaction: work => dataSource.atomically(work),
     isInTransaction: () => dataSource.isInTransaction,
+    isOutside: () => dataSource.isOutside,
     close: () => dataSource.destroy(),
   }
 }

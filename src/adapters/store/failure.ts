@@ -58,6 +58,12 @@ export function isConflict(error: unknown): boolean {
   return CONFLICTS.has(codeOf(failureOf(isProcuraError(error) ? error.cause : error)))
 }
 
+/** True if a statement was refused because of what stands: a key or a name that is taken, a row that is missing. */
+export function isConstraint(error: unknown): boolean {
+  const code = codeOf(failureOf(error))
+  return code === 'SQLITE_CONSTRAINT' || code.startsWith('23')
+}
+
 function isOfStorage(error: unknown): boolean {
   const failure = failureOf(error)
   const code = codeOf(failure)

@@ -1,6 +1,7 @@
 import type { IIdentifier, IKey, ManagedKeyInfo, TKeyType } from '@veramo/core-types'
 import { DIDStore, Identifier, Key, KeyStore } from '@veramo/data-store'
 import type { DataSource } from 'typeorm'
+import { gatheringOn } from './gathering.js'
 import { changed, insertMissing } from './insert.js'
 
 interface KeyRow {
@@ -45,6 +46,8 @@ export class ProcuraDidStore extends DIDStore {
   /** By DID or alias. @throws Error `Identifier not found` */
   override async getDID(by: Wanted): Promise<IIdentifier> {
     const { did, alias } = by
+    // whether a new one's alias is free is told when it is written
+    if (did === undefined && gatheringOn(this.#dataSource) !== undefined) throw new Error('Identifier not found')
     const asStock = (): Promise<IIdentifier> => super.getDID(by as Parameters<DIDStore['getDID']>[0])
     if ((did === undefined) === (alias === undefined)) return asStock()
     const rows = await this.#rows(did === undefined ? 'alias' : 'did', did ?? alias ?? '')
@@ -74,6 +77,8 @@ export class ProcuraDidStore extends DIDStore {
         ...(controllerKeyId === undefined || controllerKeyId === '' ? {} : { controllerKeyId }),
       }))
     if (!isNew) return super.importDID(identifier)
+    // a new DID and the key that controls it are written together
+    if (controllerKeyId === keys[0]?.kid && gatheringOn(this.#dataSource) !== undefined) return true
     const [value, place] = [0, 1].map(at => this.#dataSource.driver.createParameter('', at))
     const sql = `UPDATE "key" SET "identifierDid" = ${value} WHERE kid = ${place}`
     return (await changed(this.#dataSource, sql, [did, keys[0]?.kid])) === 1 || super.importDID(identifier)

@@ -1,17 +1,21 @@
 import type { DataSource, EntityTarget, FindOptionsWhere, ObjectLiteral } from 'typeorm'
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js'
+import { gatheringOn } from './gathering.js'
 
 /**
  * Adds the row unless one with its primary key stands already.
  *
- * @returns true if it was added
+ * @returns true if it was added, or will be as soon as the work that adds it ends
  */
 export async function insertMissing<R extends ObjectLiteral>(
   dataSource: DataSource,
   table: EntityTarget<R>,
   row: QueryDeepPartialEntity<R>,
 ): Promise<boolean> {
-  return (await insertAllMissing(dataSource, table, [row])) === 1
+  const gathering = gatheringOn(dataSource)
+  if (gathering === undefined) return (await insertAllMissing(dataSource, table, [row])) === 1
+  gathering.add(table, row)
+  return true
 }
 
 /**

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { DataSource, type DataSourceOptions, type EntityManager, type QueryRunner, type ReplicationMode } from 'typeorm'
 import { asStorageError, isConflict } from './failure.js'
+import { gatheringOn } from './gathering.js'
 import { retrying } from './retry.js'
 import { Turns } from './turns.js'
 
@@ -57,6 +58,7 @@ export abstract class JoiningDataSource extends DataSource {
 
   /** A runner on the current transaction, else one of its own. Whoever asks releases it. */
   override createQueryRunner(mode: ReplicationMode = 'master'): QueryRunner {
+    gatheringOn(this)?.refuse()
     const current = this.#current.getStore()
     return current === undefined ? this.ownRunner(mode) : this.#join(current)
   }
@@ -83,6 +85,7 @@ export abstract class JoiningDataSource extends DataSource {
    * @throws STORAGE_UNAVAILABLE, and whatever `work` throws, after everything was undone
    */
   atomically<T>(work: () => Promise<T>): Promise<T> {
+    gatheringOn(this)?.refuse()
     const outer = this.#current.getStore()
     return outer === undefined ? this.#outermost(work) : nested(outer, work)
   }
@@ -90,6 +93,11 @@ export abstract class JoiningDataSource extends DataSource {
   /** True inside the work of a transaction. */
   get isInTransaction(): boolean {
     return this.#current.getStore()?.over === false
+  }
+
+  /** True where no transaction is, nor what outlived one. */
+  get isOutside(): boolean {
+    return this.#current.getStore() === undefined
   }
 
   /** A runner that joins nothing. */
@@ -136,6 +144,9 @@ export abstract class JoiningDataSource extends DataSource {
       await this.closeConnections()
     } catch (error) {
       throw asStorageError(error, this.place)
+    } finally {
+      // Node asks every storage that was used about every promise, for ever
+      this.#current.disable()
     }
   }
 

@@ -1,4 +1,5 @@
 import { type MigrationInterface, type QueryRunner, Table, type TableColumnOptions } from 'typeorm'
+import { CreateNewAgents1793000000061 } from './agent-migration.js'
 import { CreateAnswers1793000000051 } from './answer-migration.js'
 import { CreateHoldsAndEvents1793000000003 } from './hold-migration.js'
 import { CreateHoldings1793000000022 } from './holding-migration.js'
@@ -72,4 +73,5 @@ export const MIGRATIONS = [
   CreateFeedPositions1793000000031,
   CreateStatusLists1793000000041,
   CreateAnswers1793000000051,
+  CreateNewAgents1793000000061,
 ]

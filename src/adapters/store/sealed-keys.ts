@@ -1,6 +1,7 @@
 import { type DataSource, LessThan, MoreThan, QueryFailedError, type Repository } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
 import type { KeyVersion, SealedKey, SealedKeys, Transactions } from '../../ports.js'
+import { aside } from './gathering.js'
 import { deleteOne, insertMissing } from './insert.js'
 import { KeyVersionTable, SealedKeyTable } from './key-entities.js'
 
@@ -59,7 +60,7 @@ export class SealedKeyRows implements SealedKeys {
 
   /** All versions, ascending. */
   async versions(): Promise<readonly KeyVersion[]> {
-    return this.#versions.find({ order: { version: 'ASC' } })
+    return aside(() => this.#versions.find({ order: { version: 'ASC' } }))
   }
 
   /** Keys by version. */

@@ -1,4 +1,5 @@
 import type {
+  Additions,
   Answers,
   Commits,
   Credentials,
@@ -13,6 +14,7 @@ import type {
   StatusRows,
   Subjects,
 } from '../../ports.js'
+import { Adding } from './adding.js'
 import { AnswerRows } from './answers.js'
 import { checkDatabase } from './check.js'
 import { HookedTransactions } from './commits.js'
@@ -32,7 +34,7 @@ import { SigningKeyRows } from './signing-keys.js'
 import { LIST_LENGTH, StatusTables } from './status-rows.js'
 
 /** A database and the ports it serves. Whatever is called inside `transaction` takes part in it, Veramo's stores too. */
-export interface Store extends Database {
+export interface Store extends Database, Additions {
   readonly credentials: Credentials
   readonly commits: Commits
   readonly statusRows: StatusRows
@@ -63,6 +65,7 @@ export async function openStore(url: string, listLength = LIST_LENGTH): Promise<
   const database = await openDatabase(url)
   const { dataSource } = database
   const commits = new HookedTransactions(database)
+  const additions = new Adding(database, commits)
   try {
     const statusRows = new StatusTables(dataSource, database, listLength)
     const statusRepair = new StatusRepair(dataSource, database)
@@ -71,6 +74,7 @@ export async function openStore(url: string, listLength = LIST_LENGTH): Promise<
       credentials: new CredentialRows(dataSource),
       commits,
       transaction: work => commits.transaction(work),
+      adding: work => additions.adding(work),
       statusRows,
       statusRepair,
       leasedIndexes: new LeasedRows(dataSource),
@@ -85,6 +89,10 @@ export async function openStore(url: string, listLength = LIST_LENGTH): Promise<
       holdings: new HoldingRows(dataSource, database),
       lifetimes: new LifetimeRows(dataSource),
       check: () => checkDatabase(dataSource, statusRows, statusRepair),
+      async close() {
+        await database.close()
+        commits.end()
+      },
     }
   } catch (error) {
     await database.close()

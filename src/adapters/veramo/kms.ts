@@ -120,7 +120,8 @@ function requireEd25519(type: string): void {
   if (type !== 'Ed25519') throw refuse('type', `is ${type}; only Ed25519 keys live here`)
 }
 
-/** The public key in hexadecimal digits: what follows the twelve bytes that head its SPKI form. */
+/** The public key in hexadecimal digits. */
 function kidOf(publicKey: KeyObject): string {
-  return publicKey.export({ format: 'der', type: 'spki' }).toString('hex', 12)
+  // SPKI would take as long as making the key
+  return Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('hex')
 }

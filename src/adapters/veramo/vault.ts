@@ -5,7 +5,7 @@ import { isWebDid } from '../../did/web.js'
 import { parsePublicKey, type PublicKey } from '../../ed25519.js'
 import { fromBase64url } from '../../encoding.js'
 import { isProcuraError, ProcuraError } from '../../errors.js'
-import type { KeyHolder, Transactions, Vault } from '../../ports.js'
+import type { Additions, KeyHolder, Transactions, Vault } from '../../ports.js'
 
 /** The verbs of the agent that are used here. */
 export type VaultAgent = Pick<
@@ -82,12 +82,12 @@ const NOT_FOUND = /^(?:Identifier not found$|not_found: )/
 /**
  * The vault of an agent.
  *
- * @param transaction - of the database that the agent's stores write to
+ * @param database - the one that the agent's stores write to
  */
-export function veramoVault(agent: VaultAgent, transaction: Transactions['transaction']): VeramoVault {
+export function veramoVault(agent: VaultAgent, database: Transactions & Additions): VeramoVault {
   return {
     create: alias =>
-      exclusively(alias, () =>
+      exclusively('adding', alias, () =>
         agent
           .didManagerCreate({ provider: 'did:key', alias, options: { keyType: 'Ed25519' } })
           .catch((cause: unknown) => {
@@ -98,7 +98,7 @@ export function veramoVault(agent: VaultAgent, transaction: Transactions['transa
     async createWebDid(did, alias) {
       if (!isDid(did) || !isWebDid(did)) throw new ProcuraError('SCHEMA', { at: 'did', why: 'is not a did:web' })
       const name = did.slice(WEB.length)
-      return exclusively(alias, async () => {
+      return exclusively('transaction', alias, async () => {
         await requireFree(alias)
         // Veramo takes the name of a new did:web from its alias, and looks only for the alias
         if (alias !== name) await requireFree(name)
@@ -117,14 +117,18 @@ export function veramoVault(agent: VaultAgent, transaction: Transactions['transa
       return held === null ? null : signerOf(held)
     },
     held: byDid,
-    destroy: did => transaction(async () => (await byDid(did)) !== null && agent.didManagerDelete({ did })),
+    destroy: did => database.transaction(async () => (await byDid(did)) !== null && agent.didManagerDelete({ did })),
     async list() {
       const all = (await agent.didManagerFind({})).map(heldOf).filter(held => held !== null)
       return all.sort((a, b) => a.alias.localeCompare(b.alias, 'en') || (a.did < b.did ? -1 : 1))
     },
   }
 
-  async function exclusively(alias: string, create: () => Promise<IIdentifier>): Promise<VaultSigner> {
+  async function exclusively(
+    how: 'adding' | 'transaction',
+    alias: string,
+    create: () => Promise<IIdentifier>,
+  ): Promise<VaultSigner> {
     if (!isAlias(alias)) {
       throw new ProcuraError('SCHEMA', {
         at: 'alias',
@@ -132,7 +136,7 @@ export function veramoVault(agent: VaultAgent, transaction: Transactions['transa
       })
     }
     try {
-      return await transaction(async () => {
+      return await database[how](async () => {
         const held = heldOf(await create())
         if (held === null) throw new TypeError('the DID provider made no Ed25519 key')
         return signerOf(held)
