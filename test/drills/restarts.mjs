@@ -127,6 +127,7 @@ async function start(port) {
     env: {
       ...process.env,
       PROCURA_PORT: String(port),
+      PROCURA_AUDIT: join(folder, `audit-${port}`),
       ...(values.postgres === undefined ? {} : { PROCURA_STORAGE: values.postgres }),
     },
     stdio: ['ignore', 'pipe', 'inherit'],
