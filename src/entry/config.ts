@@ -60,6 +60,14 @@ const procura = z.strictObject({
     }),
   connect: z.record(z.string(), z.string()).default({}),
   admins: z.array(did).default([]),
+  auditors: z.array(did).default([]),
+  telemetry: z
+    .strictObject({
+      /** whether everybody may read `GET /metrics` */
+      metrics: z.boolean().default(false),
+      log: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('error'),
+    })
+    .prefault({}),
   resourceServers: z
     .array(resourceServer)
     .refine(all => areDistinct(all.map(one => one.name)), 'two share one name')
@@ -96,6 +104,7 @@ const OVERRIDES: Readonly<Record<string, readonly [string, ...string[]]>> = {
   PROCURA_STORAGE: ['storage'],
   PROCURA_STATE: ['state'],
   PROCURA_KEY_FILE: ['keyFile'],
+  PROCURA_AUDIT: ['audit'],
   PROCURA_HOST: ['listen', 'host'],
   PROCURA_PORT: ['listen', 'port'],
   PROCURA_BEHIND_TLS: ['listen', 'behindTls'],

@@ -1,10 +1,11 @@
-import { fileAudit } from '../adapters/audit/file.js'
 import { toldStatus } from '../adapters/audit/told.js'
 import type { Repairable } from '../adapters/cli/fsck.js'
 import { readMarker, resetMarker } from '../adapters/marker/file.js'
 import { openStore } from '../adapters/store/store.js'
 import { systemClock } from '../adapters/system.js'
 import { readAgentFile } from '../adapters/veramo/agent-file.js'
+import { parseKey } from '../audit/note.js'
+import { fileAudit } from './audit.js'
 import { markerOf, readConfig } from './config.js'
 
 /**
@@ -19,7 +20,7 @@ export async function openRepair(
   const config = await readConfig(await readAgentFile(path, environment), environment)
   const marker = markerOf(config)
   const statusBase = `${config.origin}/v1/status/`
-  const audit = await fileAudit(config.audit)
+  const audit = await fileAudit(config.audit, new URL(config.origin).host)
   const store = await openStore(config.storage, config.status.bits)
   const { statusRepair } = store
   return {
@@ -28,7 +29,7 @@ export async function openRepair(
     stands: async () => ({ sequence: await statusRepair.sequence(), auditSize: await audit.size() }),
     async reconcile() {
       const { sequence: reached } = await readMarker(marker)
-      const told = await toldStatus(config.audit)
+      const told = await toldStatus(config.audit, parseKey(audit.key))
       const ours = told.filter(({ list }) => list.startsWith(statusBase))
       const { unknown } = await statusRepair.reconcile(
         reached,

@@ -127,6 +127,8 @@ async function start(port) {
     env: {
       ...process.env,
       PROCURA_PORT: String(port),
+      // each process has a log of its own
+      PROCURA_AUDIT: join(folder, `audit-${port}`),
       ...(values.postgres === undefined ? {} : { PROCURA_STORAGE: values.postgres }),
     },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -176,7 +178,7 @@ async function configure() {
     storage: `sqlite://${join(folder, 'acme.db')}`,
     keyFile: join(folder, 'acme.key'),
     operator: `sqlite://${join(folder, 'operator.db')}`,
-    audit: join(folder, 'audit.ndjson'),
+    audit: join(folder, 'audit'),
     // longer than the proxy needs to notice
     listen: { host: '127.0.0.1', port: 0, drain: 1 },
     limits: { strangers: { max: 1_000_000, per: 60 } },
