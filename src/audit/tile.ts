@@ -105,3 +105,14 @@ export function decodeBundle(bytes: Uint8Array): readonly Uint8Array[] | null {
   }
   return entries
 }
+
+/** One entry of a bundle, or `null` if it does not reach there. */
+export function entryIn(bytes: Uint8Array, index: number): Uint8Array | null {
+  let at = 0
+  for (let left = index; ; left -= 1) {
+    const end = at + 2 + (bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0)
+    if (at + 2 > bytes.length || end > bytes.length) return null
+    if (left === 0) return bytes.subarray(at + 2, end)
+    at = end
+  }
+}

@@ -3,25 +3,30 @@ import { join } from 'node:path'
 import { Option, type Command } from 'commander'
 import { bundleOf } from '../adapters/audit/bundle.js'
 import { KEY } from '../adapters/audit/files.js'
+import { prunable, prune } from '../adapters/audit/prune.js'
 import { provingLog } from '../adapters/audit/proofs.js'
 import { verifyLog } from '../adapters/audit/verify.js'
 import { openSearch } from '../adapters/audit/search.js'
 import type { Question } from '../audit/question.js'
 import {
   exportCommand,
+  pruneCommand,
   queryCommand,
   questionOf,
   verifyCommand,
   type AuditDesk,
+  type PruneOptions,
   type QueryOptions,
   type QuestionOptions,
 } from '../adapters/cli/audit.js'
+import { systemClock } from '../adapters/system.js'
 import { readAgentFile } from '../adapters/veramo/agent-file.js'
 import { openCheckpoint, type Checkpoint } from '../audit/checkpoint.js'
 import { parseKey, type NoteKey } from '../audit/note.js'
 import { ProcuraError } from '../errors.js'
 import type { Json } from '../json.js'
 import { versionOf } from '../policy/policy.js'
+import { fileAudit } from './audit.js'
 import { readConfig } from './config.js'
 import { readJsonFile } from './parts.js'
 import type { Shell } from './program.js'
@@ -44,7 +49,7 @@ export function addAuditCommands(program: Command, shell: Shell): void {
       .option('-k, --key <text>', 'public key of the log, from where its keeper could not change it')
       .addHelpText('after', `\nExample:\n  procura ${example}`)
   const folderOf = async (folder: string | undefined, { config }: LogOptions): Promise<string> =>
-    folder ?? (await readConfig(await readAgentFile(config, environment), environment)).audit
+    folder ?? (await readConfig(await readAgentFile(config, environment), environment)).audit[0] ?? ''
   const desk = async (named: string | undefined, options: LogOptions & QuestionOptions): Promise<AuditDesk> => {
     const folder = await folderOf(named, options)
     const key = options.key === undefined ? await publicKeyOf(folder) : parseKey(options.key)
@@ -126,6 +131,23 @@ export function addAuditCommands(program: Command, shell: Shell): void {
     .action(async (folder: string | undefined, options: LogOptions & QuestionOptions) =>
       exportCommand(await desk(folder, options)),
     )
+  ofLog(
+    audit.command('prune').description('take the content of old records away; their hashes stay'),
+    'audit prune --before 2025-11-01 --dry-run',
+  )
+    .requiredOption('--before <time>', 'what is older than: 2026-11-26T10:00:00Z, or seconds since 1970')
+    .option('--dry-run', 'say how many, and change nothing')
+    .action(async (named: string | undefined, options: LogOptions & PruneOptions) => {
+      const folder = await folderOf(named, options)
+      await pruneCommand(options, {
+        terminal,
+        count: async before => prunable(folder, await publicKeyOf(folder), before),
+        async prune(count) {
+          const log = await fileAudit(folder)
+          await prune(folder, log, count, systemClock).finally(() => log.close())
+        },
+      })
+    })
 }
 
 /** Numbers of the records that are meant and stand under the checkpoint; `null` if nothing is asked: the whole log. */

@@ -4,12 +4,14 @@ import { KEY, readIfThere } from '../adapters/audit/files.js'
 import { openLog, type AuditLog } from '../adapters/audit/log.js'
 import { provingLog, type ProvingLog } from '../adapters/audit/proofs.js'
 import { openSearch } from '../adapters/audit/search.js'
+import { anyOf, type AnyLog } from '../adapters/audit/several.js'
 import type { AuditParts } from '../adapters/http/audit-routes.js'
 import { createMetrics, type Metrics } from '../adapters/telemetry/metrics.js'
 import { systemClock } from '../adapters/system.js'
 import { keyFileRefusal, makeKeyFile, readKeyFile } from '../adapters/veramo/key-file.js'
 import { formatSigner, parseKey, parseSigner, type NoteSigner } from '../audit/note.js'
 import { sha256 } from '../encoding.js'
+import { ProcuraError } from '../errors.js'
 import type { Config } from './config.js'
 
 /**
@@ -24,6 +26,27 @@ export async function fileAudit(folder: string, host = 'procura.local'): Promise
   return openLog(folder, await signerOf(folder, host), systemClock)
 }
 
+/**
+ * The logs of an agent file.
+ *
+ * @returns `log`: the first, which is asked and measured; `logs`: all as one
+ * @throws KEY_FILE, AUDIT_UNAVAILABLE, AUDIT_BROKEN - of any of them
+ */
+export async function openAudits(
+  { audit, origin }: Pick<Config, 'audit' | 'origin'>,
+  opened: (() => Promise<unknown>)[],
+): Promise<{ readonly log: AuditLog; readonly logs: AnyLog; readonly folders: readonly [string, AuditLog][] }> {
+  const folders: [string, AuditLog][] = []
+  for (const folder of audit) {
+    const log = await fileAudit(folder, new URL(origin).host)
+    opened.push(() => log.close())
+    folders.push([folder, log])
+  }
+  const [first] = folders
+  if (first === undefined) throw new ProcuraError('CONFIG_INVALID', { at: 'procura.audit', why: 'names no folder' })
+  return { log: first[1], logs: anyOf(folders.map(([, log]) => log)), folders }
+}
+
 /** What a service measures, its log included. */
 export function openMetrics(log: AuditLog): Metrics {
   const metrics = createMetrics()
@@ -33,7 +56,7 @@ export function openMetrics(log: AuditLog): Metrics {
 
 /** What the service answers with about its log. @throws STORAGE_UNAVAILABLE */
 export async function openAuditDesk(
-  { audit: folder, auditors }: Pick<Config, 'audit' | 'auditors'>,
+  { audit: [folder = ''], auditors }: Pick<Config, 'audit' | 'auditors'>,
   log: AuditLog,
   opened: (() => Promise<unknown>)[],
 ): Promise<AuditParts> {

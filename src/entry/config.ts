@@ -38,7 +38,8 @@ const procura = z.strictObject({
   keyFile: path,
   operator: z.string().min(1),
   policy: path.default(ISSUING_POLICY),
-  audit: path,
+  /** folders of logs, of which at least one has to take each record */
+  audit: z.union([path.transform(one => [one]), z.array(path).min(1).max(4)]),
   /** the audit log's path with `.marker` unless given */
   marker: path.optional(),
   status: z.strictObject({ bits: z.union([z.literal(131_072), z.literal(1_048_576)]) }).default({ bits: 131_072 }),
@@ -95,7 +96,7 @@ export type Config = z.infer<typeof procura>
 
 /** Path of the marker: how far database and audit log came, kept outside of both. */
 export function markerOf({ marker, audit }: Config): string {
-  return marker ?? `${audit}.marker`
+  return marker ?? `${audit[0] ?? ''}.marker`
 }
 
 /** `PROCURA_*` → the member it overrides. */

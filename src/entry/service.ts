@@ -21,7 +21,7 @@ import { createIssuer } from '../issuer/issuer.js'
 import { parseIssuingPolicy, requireAsStrict } from '../policy/issuing.js'
 import { createRegistrar } from '../registrar/registrar.js'
 import { createVerifier } from '../verifier/verifier.js'
-import { fileAudit, openAuditDesk, openMetrics } from './audit.js'
+import { openAuditDesk, openAudits, openMetrics } from './audit.js'
 import { markerOf, readConfig, type Config } from './config.js'
 import { openFeeds } from './feeds.js'
 import { announcing, withOwnLists } from './own-lists.js'
@@ -116,10 +116,9 @@ async function start(
     throw new ProcuraError('DID_RESOLUTION', { did: asked, why: 'it is not hosted here' })
   })
   opened.push(() => network.close())
-  const log = await fileAudit(config.audit, new URL(config.origin).host)
-  opened.push(() => log.close())
+  const { log, logs } = await openAudits(config, opened)
   const metrics = openMetrics(log)
-  const audit = metrics.counted(log)
+  const audit = metrics.counted(logs)
   const { storage, keyFile } = config
   const { store, vault } = await openHome({
     file,
@@ -189,7 +188,7 @@ async function start(
     trustedProxies: config.listen.trustedProxies,
     checks: {
       database: () => store.installation.get(OPERATOR),
-      audit: () => log.requireWritable(),
+      audit: () => logs.requireWritable(),
       key: async () => (await keys.signer()).sign(Buffer.from('ready?')),
       lists: () => tending.requireInTime(),
       ...(state === null ? {} : { state: () => state.requireAnswer() }),

@@ -4,6 +4,7 @@ import { rootAt } from '../../src/audit/proof.js'
 import {
   decodeBundle,
   encodeBundle,
+  entryIn,
   hashesOf,
   nodesIn,
   parseTilePath,
@@ -82,7 +83,10 @@ describe('bundles', () => {
   test('come back as they were', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 600 }), { maxLength: 20 }), entries => {
-        expect(decodeBundle(encodeBundle(entries))?.map(one => [...one])).toEqual(entries.map(one => [...one]))
+        const bundle = encodeBundle(entries)
+        expect(decodeBundle(bundle)?.map(one => [...one])).toEqual(entries.map(one => [...one]))
+        const single = [...entries, null].map((_, at) => entryIn(bundle, at))
+        expect(single.map(one => one && [...one])).toEqual([...entries.map(one => [...one]), null])
       }),
     )
     expect([...encodeBundle([Buffer.from('abc'), Buffer.alloc(300)]).subarray(0, 7)]).toEqual([0, 3, 97, 98, 99, 1, 44])

@@ -130,6 +130,28 @@ describe('procura audit query', () => {
   })
 })
 
+test('procura audit prune takes content away, and everything proves what it proved before', async () => {
+  const old = join(folder, 'old')
+  const audit = await fileAudit(old)
+  const at = (n: number) => 1_795_255_500 + n
+  await Promise.all(Array.from({ length: 700 }, (_, n) => audit.record({ type: 'decision', at: at(n), n })))
+  await audit.close()
+  const busy = await fileAudit(old)
+  expect(await run('audit', 'prune', old, '--before', String(at(600)))).toMatchObject({ code: 69 })
+  await busy.close()
+  const dry = await run('audit', 'prune', old, '--before', String(at(600)), '--dry-run')
+  expect(dry.out).toEqual(['512 records would lose their content; their hashes stay'])
+  await copyFile(join(old, 'checkpoint'), join(folder, 'before'))
+  const { out } = await run('audit', 'prune', old, '--before', String(at(600)))
+  expect(out).toEqual(['512 records lost their content; their hashes stay'])
+  const verified = await run('audit', 'verify', old, '--earlier', join(folder, 'before'))
+  expect([verified.code, verified.out[2]]).toEqual([0, 'pruned     512, of which the hashes are there'])
+  expect((await run('audit', 'query', old, '--since', String(at(511)))).out[0]).toMatch(/^512 /)
+  // whoever takes more away than the log says is found out
+  await rm(join(old, 'tile/entries/002.p'), { recursive: true })
+  expect((await run('audit', 'verify', old)).out).toContain('wrong      records 512 to 700: are missing')
+})
+
 describe('examples/audit-verifier.js', () => {
   const check = (text: string, ...more: string[]): Promise<string> =>
     writeFile(join(folder, 'bundle'), text)

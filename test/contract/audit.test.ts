@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { listJournals, listTiles } from '../../src/adapters/audit/files.js'
+import { anyOf } from '../../src/adapters/audit/several.js'
 import { fileAudit } from '../../src/entry/audit.js'
 import { recordsOf } from '../audit/records.js'
 import { codeOf } from '../resolve/host.js'
@@ -73,6 +74,22 @@ describe('a record', () => {
     await log.close()
     await log.close()
     expect(await codeOf(() => log.record({}))).toBe('AUDIT_UNAVAILABLE')
+  })
+})
+
+describe('several logs', () => {
+  test('what one of them takes is on record; what none takes is refused', async () => {
+    const [one, two] = [fresh(), fresh()]
+    const [first, second] = [await fileAudit(one), await fileAudit(two)]
+    const logs = anyOf([first, second])
+    await logs.record({ n: 1 })
+    await first.close()
+    await logs.record({ n: 2 }, true)
+    await logs.requireWritable()
+    await second.close()
+    expect(await codeOf(() => logs.record({ n: 3 }))).toBe('AUDIT_UNAVAILABLE')
+    expect(await codeOf(() => logs.requireWritable())).toBe('AUDIT_UNAVAILABLE')
+    expect([await recordsOf(one), await recordsOf(two)]).toEqual([[{ n: 1 }], [{ n: 1 }, { n: 2 }]])
   })
 })
 

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { NoteKey } from '../../audit/note.js'
-import { decodeBundle, WIDTH } from '../../audit/tile.js'
+import { decodeBundle, entryIn, WIDTH } from '../../audit/tile.js'
 import { isProcuraError, ProcuraError } from '../../errors.js'
 import { isObject, type JsonObject } from '../../json.js'
 import { readTile } from './files.js'
@@ -46,6 +46,9 @@ export async function* readRecords(folder: string, key: NoteKey, from = 0): Asyn
   }
 }
 
+/** Bundles that are read at once. */
+const AT_ONCE = 16
+
 /** Records by their numbers; those whose content was pruned are left out. @throws as `look` */
 export async function entriesAt(
   folder: string,
@@ -61,15 +64,17 @@ export async function entriesAt(
     else if (number < edge.size)
       bundles.set(Math.floor(number / WIDTH), [...(bundles.get(Math.floor(number / WIDTH)) ?? []), number])
   }
-  for (const [index, wanted] of bundles) {
+  const read = async ([index, wanted]: readonly [number, readonly number[]]): Promise<void> => {
     const width = Math.min(WIDTH, edge.size - index * WIDTH)
     const bytes = await readTile(folder, { level: 'entries', index, width })
-    const entries = bytes === null ? [] : (decodeBundle(bytes) ?? [])
+    if (bytes === null) return
     for (const number of wanted) {
-      const entry = entries[number % WIDTH]
-      if (entry !== undefined) found.set(number, entry)
+      const entry = entryIn(bytes, number % WIDTH)
+      if (entry !== null) found.set(number, entry)
     }
   }
+  const all = [...bundles]
+  for (let at = 0; at < all.length; at += AT_ONCE) await Promise.all(all.slice(at, at + AT_ONCE).map(read))
   return found
 }
 

@@ -112,6 +112,30 @@ function timeOf(name: string, text: string | undefined): number | undefined {
   return Math.ceil(at / 1000)
 }
 
+/** Options of `procura audit prune`. */
+export interface PruneOptions {
+  readonly before: string
+  readonly dryRun?: boolean
+}
+
+/** Takes the content of old records away. @throws SCHEMA - no time; AUDIT_UNAVAILABLE - a service appends to the log */
+export async function pruneCommand(
+  { before, dryRun = false }: PruneOptions,
+  { terminal, count, prune }: PruneDesk,
+): Promise<void> {
+  const records = await count(timeOf('before', before) ?? 0)
+  if (!dryRun && records > 0) await prune(records)
+  terminal.print(`${records} records${dryRun ? ' would lose' : ' lost'} their content; their hashes stay`)
+}
+
+/** What pruning works with. */
+export interface PruneDesk {
+  readonly terminal: Terminal
+  /** how many records lie before an instant */
+  readonly count: (before: number) => Promise<number>
+  readonly prune: (count: number) => Promise<void>
+}
+
 /** Prints a bundle. */
 export async function exportCommand({ log, terminal }: AuditDesk): Promise<void> {
   for await (const line of log.bundle()) terminal.print(line)
