@@ -137,7 +137,7 @@ async function startService() {
     storage: `sqlite://${join(folder, 'service.db')}`,
     keyFile: join(folder, 'service.key'),
     operator: `sqlite://${join(folder, 'operator.db')}`,
-    audit: join(folder, 'service.ndjson'),
+    audit: join(folder, 'service.audit'),
     listen: { host: '127.0.0.1', port: 0 },
   }
   const config = join(folder, 'agent.yml')

@@ -11,7 +11,7 @@ const port = Number(process.env.API_PORT ?? 8081)
 const verifier = await createVerifier({
   policy: 'data/policies/example.json',
   state: await sqliteState('data/var/express.db'),
-  audit: await fileAudit('data/var/express.ndjson'),
+  audit: await fileAudit('data/var/express.audit'),
   connect: { 'https://procura.example': service },
 })
 const app = express()

@@ -12,7 +12,7 @@ const service = process.env.PROCURA_ADDRESS ?? 'http://127.0.0.1:8080'
 const verifier = await createVerifier({
   policy: 'data/policies/example.json',
   state: await sqliteState('data/var/mcp.db'),
-  audit: await fileAudit('data/var/mcp.ndjson'),
+  audit: await fileAudit('data/var/mcp.audit'),
   connect: { 'https://procura.example': service },
 })
 const server = new McpServer({ name: 'trips', version: '1.0.0' })

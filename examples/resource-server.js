@@ -11,7 +11,7 @@ const port = Number(process.env.API_PORT ?? 8081)
 const verifier = await createVerifier({
   policy: 'data/policies/example.json', // whose roots count here, for what, and how fresh their status must be
   state: await sqliteState('data/var/api.db'), // what was used and spent; survives a restart
-  audit: await fileAudit('data/var/api.ndjson'), // a decision that cannot be recorded is a no
+  audit: await fileAudit('data/var/api.audit'), // a decision that cannot be recorded is a no
   connect: { 'https://procura.example': service },
 })
 const app = Fastify()

@@ -232,7 +232,7 @@ export const ERRORS = {
   RATE_LIMITED: ['limited', 'more than {max} calls in {per} s', 'retry after the window'],
   BUDGET_EXHAUSTED: ['forbidden', 'budget of {max} {unit} does not cover the call', 'ask for more budget'],
   LEDGER_UNAVAILABLE: ['unavailable', 'budgets cannot be charged: {why}', 'retry later; configure a ledger'],
-  AUDIT_UNAVAILABLE: ['unavailable', 'the decision cannot be recorded: {why}', 'retry later'],
+  AUDIT_UNAVAILABLE: ['unavailable', 'it cannot be put on record: {why}', 'retry later; look at the log and its disk'],
   // the commit point
   IDEMPOTENCY_CONFLICT: ['conflict', 'the idempotency key was used for another request', 'make a new key'],
   RESERVATION_CLOSED: ['conflict', 'the reservation cannot be used any more: {why}', 'ask for a new decision'],
@@ -259,6 +259,11 @@ export const ERRORS = {
     'misconfigured',
     'the database is older than what it promised: {why}',
     'restore the newest copy, or run procura fsck --reconcile',
+  ],
+  AUDIT_BROKEN: [
+    'misconfigured',
+    'the audit log does not hold: {why}',
+    'keep a copy, run procura audit verify, and find out who changed it',
   ],
   CONFIG_INVALID: ['misconfigured', '{at}: {why}', 'correct the named line'],
   KEY_FILE: ['misconfigured', 'key file {file}: {why}', 'restore the file that belongs to this database, mode 0600'],

@@ -205,8 +205,13 @@ export interface State {
 
 /** Where decisions are put on record before they are returned. */
 export interface Audit {
-  /** @throws AUDIT_UNAVAILABLE */
-  record(entry: object): Promise<void>
+  /**
+   * Puts an entry on record, as it is now. It outlives the machine when this answers; with `soon` only this process, and
+   * the machine within 100 ms.
+   *
+   * @throws AUDIT_UNAVAILABLE
+   */
+  record(entry: object, soon?: boolean): Promise<void>
 }
 
 /** Groups writes. */

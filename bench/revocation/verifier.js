@@ -28,7 +28,7 @@ const start = JSON.parse(process.argv[2] ?? '{}')
 const { self, folder, issuer, root, feed, statusAge, connect } = /** @type {Start} */ (start)
 const name = new URL(self).hostname
 const state = await sqliteState(join(folder, `${name}.db`))
-const audit = await fileAudit(join(folder, `${name}.ndjson`))
+const audit = await fileAudit(join(folder, `${name}.audit`))
 const verifier = await createVerifier({
   policy: {
     self,

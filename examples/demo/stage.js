@@ -61,7 +61,7 @@ export async function openStage() {
     [TRAVEL, 'book', {}],
   ])) {
     const state = await sqliteState(join(folder, `${new URL(self).hostname}.db`))
-    const audit = await fileAudit(join(folder, `${new URL(self).hostname}.ndjson`))
+    const audit = await fileAudit(join(folder, `${new URL(self).hostname}.audit`))
     closing.push(
       () => state.close(),
       () => audit.close(),
@@ -148,7 +148,7 @@ async function writeConfig(folder, secret, approver) {
     storage: `sqlite://${join(folder, 'acme.db')}`,
     keyFile: join(folder, 'acme.key'),
     operator: `sqlite://${join(folder, 'operator.db')}`,
-    audit: join(folder, 'acme.ndjson'),
+    audit: join(folder, 'acme.audit'),
     listen: { host: '127.0.0.1', port: 0 },
     resourceServers: [
       {

@@ -15,6 +15,7 @@ export const verifyBody = z
       action: z.string().min(1).max(512),
       resource: z.string().min(1).max(512),
       params: json,
+      traceparent: z.string().max(512).optional(),
     }),
   })
   .refine(({ presentation, proof }) => (presentation === undefined) !== (proof === undefined), {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import * as answers from './answers.js'
+import { OBSERVING } from './observing.js'
 import * as bodies from './bodies.js'
 import { operation } from './operation.js'
 import { did, nothing } from './shapes.js'
@@ -178,6 +179,8 @@ export const OPERATIONS = {
     repeat: 'same',
     codes: ['CALLER_FORBIDDEN', 'NOT_FOUND'],
   }),
+
+  ...OBSERVING,
 
   statusList: operation({
     ...get,

@@ -38,7 +38,8 @@ const procura = z.strictObject({
   keyFile: path,
   operator: z.string().min(1),
   policy: path.default(ISSUING_POLICY),
-  audit: path,
+  /** folders of logs, of which at least one has to take each record */
+  audit: z.union([path.transform(one => [one]), z.array(path).min(1).max(4)]),
   /** the audit log's path with `.marker` unless given */
   marker: path.optional(),
   status: z.strictObject({ bits: z.union([z.literal(131_072), z.literal(1_048_576)]) }).default({ bits: 131_072 }),
@@ -60,6 +61,14 @@ const procura = z.strictObject({
     }),
   connect: z.record(z.string(), z.string()).default({}),
   admins: z.array(did).default([]),
+  auditors: z.array(did).default([]),
+  telemetry: z
+    .strictObject({
+      /** whether everybody may read `GET /metrics` */
+      metrics: z.boolean().default(false),
+      log: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('error'),
+    })
+    .prefault({}),
   resourceServers: z
     .array(resourceServer)
     .refine(all => areDistinct(all.map(one => one.name)), 'two share one name')
@@ -87,7 +96,7 @@ export type Config = z.infer<typeof procura>
 
 /** Path of the marker: how far database and audit log came, kept outside of both. */
 export function markerOf({ marker, audit }: Config): string {
-  return marker ?? `${audit}.marker`
+  return marker ?? `${audit[0] ?? ''}.marker`
 }
 
 /** `PROCURA_*` → the member it overrides. */
@@ -96,6 +105,7 @@ const OVERRIDES: Readonly<Record<string, readonly [string, ...string[]]>> = {
   PROCURA_STORAGE: ['storage'],
   PROCURA_STATE: ['state'],
   PROCURA_KEY_FILE: ['keyFile'],
+  PROCURA_AUDIT: ['audit'],
   PROCURA_HOST: ['listen', 'host'],
   PROCURA_PORT: ['listen', 'port'],
   PROCURA_BEHIND_TLS: ['listen', 'behindTls'],

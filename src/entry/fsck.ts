@@ -1,10 +1,11 @@
-import { fileAudit } from '../adapters/audit/file.js'
 import { toldStatus } from '../adapters/audit/told.js'
 import type { Repairable } from '../adapters/cli/fsck.js'
 import { readMarker, resetMarker } from '../adapters/marker/file.js'
 import { openStore } from '../adapters/store/store.js'
 import { systemClock } from '../adapters/system.js'
 import { readAgentFile } from '../adapters/veramo/agent-file.js'
+import { parseKey } from '../audit/note.js'
+import { openAudits } from './audit.js'
 import { markerOf, readConfig } from './config.js'
 
 /**
@@ -19,29 +20,31 @@ export async function openRepair(
   const config = await readConfig(await readAgentFile(path, environment), environment)
   const marker = markerOf(config)
   const statusBase = `${config.origin}/v1/status/`
-  const audit = await fileAudit(config.audit)
+  const opened: (() => Promise<unknown>)[] = []
+  const { log, logs, folders } = await openAudits(config, opened)
   const store = await openStore(config.storage, config.status.bits)
   const { statusRepair } = store
   return {
     findings: () => store.check(),
     reached: () => readMarker(marker),
-    stands: async () => ({ sequence: await statusRepair.sequence(), auditSize: await audit.size() }),
+    stands: async () => ({ sequence: await statusRepair.sequence(), auditSize: await log.size() }),
     async reconcile() {
       const { sequence: reached } = await readMarker(marker)
-      const told = await toldStatus(config.audit)
+      const told = (await Promise.all(folders.map(([folder, { key }]) => toldStatus(folder, parseKey(key))))).flat()
+      told.sort((a, b) => a.at - b.at)
       const ours = told.filter(({ list }) => list.startsWith(statusBase))
       const { unknown } = await statusRepair.reconcile(
         reached,
         ours.map(one => ({ ...one, list: one.list.slice(statusBase.length) })),
       )
       const sequence = await statusRepair.sequence()
-      await audit.record({ type: 'reconcile', at: systemClock.now(), reached, sequence, told: ours.length, unknown })
-      await resetMarker(marker, { sequence, auditSize: await audit.size() })
+      await logs.record({ type: 'reconcile', at: systemClock.now(), reached, sequence, told: ours.length, unknown })
+      await resetMarker(marker, { sequence, auditSize: await log.size() })
       return { told: ours.length, unknown }
     },
     async close() {
       await store.close()
-      await audit.close()
+      for (const one of opened) await one()
     },
   }
 }

@@ -6,6 +6,7 @@ import { vectorsCommand } from '../adapters/cli/vectors.js'
 import { memoryLedger, memoryVersions } from '../adapters/state/memory.js'
 import { systemClock, systemIds } from '../adapters/system.js'
 import { createVerifier } from '../verifier/verifier.js'
+import { addAuditCommands } from './audit-commands.js'
 import { openExistingWallet } from './existing-wallet.js'
 import { addKeyCommands } from './key-commands.js'
 import { addStatusCommands } from './status-commands.js'
@@ -92,5 +93,6 @@ function commands(shell: Shell): Command {
   addSubjectCommands(program, shell)
   addKeyCommands(program, shell)
   addStatusCommands(program, shell)
+  addAuditCommands(program, shell)
   return program
 }

@@ -1,12 +1,13 @@
 import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
-import { fileAudit } from '../adapters/audit/file.js'
 import { Bell } from '../adapters/http/feed.js'
 import { createServer } from '../adapters/http/server.js'
 import { openMarker } from '../adapters/marker/file.js'
 import { openRedis } from '../adapters/state/redis.js'
 import { storeState } from '../adapters/store/state.js'
 import type { Store } from '../adapters/store/store.js'
+import { createLog } from '../adapters/telemetry/log.js'
+import { traced } from '../adapters/telemetry/spans.js'
 import { nextSecond, systemClock, systemIds } from '../adapters/system.js'
 import { readAgentFile, type AgentFile } from '../adapters/veramo/agent-file.js'
 import { issuingKeys } from '../adapters/veramo/replace-key.js'
@@ -20,6 +21,7 @@ import { createIssuer } from '../issuer/issuer.js'
 import { parseIssuingPolicy, requireAsStrict } from '../policy/issuing.js'
 import { createRegistrar } from '../registrar/registrar.js'
 import { createVerifier } from '../verifier/verifier.js'
+import { openAuditDesk, openAudits, openMetrics } from './audit.js'
 import { markerOf, readConfig, type Config } from './config.js'
 import { openFeeds } from './feeds.js'
 import { announcing, withOwnLists } from './own-lists.js'
@@ -75,8 +77,13 @@ export async function openService({
     for (const one of opened.splice(0).reverse()) await one()
   }
   const stopping = new AbortController()
+  const log = createLog(config.telemetry.log)
+  const told = (error: unknown): void => {
+    log.error({ err: error }, 'a defect')
+    onDefect(error)
+  }
   try {
-    const started = await start(file, config, environment, onDefect, opened, stopping.signal)
+    const started = await start(file, config, environment, told, opened, stopping.signal)
     const close = async (): Promise<void> => {
       stopping.abort()
       await setTimeout(config.listen.drain * 1000)
@@ -109,8 +116,9 @@ async function start(
     throw new ProcuraError('DID_RESOLUTION', { did: asked, why: 'it is not hosted here' })
   })
   opened.push(() => network.close())
-  const audit = await fileAudit(config.audit)
-  opened.push(() => audit.close())
+  const { log, logs } = await openAudits(config, opened)
+  const metrics = openMetrics(log)
+  const audit = metrics.counted(logs)
   const { storage, keyFile } = config
   const { store, vault } = await openHome({
     file,
@@ -121,8 +129,8 @@ async function start(
     listLength: config.status.bits,
   })
   opened.push(() => store.close())
-  const marker = await openMarker(markerOf(config), () => audit.size())
-  marker.requireReached({ sequence: await store.statusRepair.sequence(), auditSize: await audit.size() })
+  const marker = await openMarker(markerOf(config), () => log.size())
+  marker.requireReached({ sequence: await store.statusRepair.sequence(), auditSize: await log.size() })
 
   hosting = createHosting(did, store.hostedDids)
   if ((await vault.signer(did)) === null) await vault.createWebDid(did, 'issuer')
@@ -152,7 +160,8 @@ async function start(
   const policies = servers.map(({ policy }) => policy)
   const feeds = openFeeds({ policies, network, positions: shared.feedPositions, own: did })
   const resourceServers = servers.map(({ policy, ...server }) => {
-    return { ...server, verifier: createVerifier(policy, { ...shared, statusLists, streams: feeds, audit }) }
+    const verifier = createVerifier(policy, { ...shared, statusLists, streams: feeds, audit })
+    return { ...server, verifier: traced(metrics.timed(verifier)) }
   })
   feeds.start(resourceServers.map(({ verifier }) => verifier))
   opened.push(() => feeds.close())
@@ -174,10 +183,12 @@ async function start(
     resourceServers,
     events: { outbox: store.outbox, bell, keys, clock: systemClock, readers: config.events },
     admins,
+    audit: await openAuditDesk(config, log, opened),
+    metrics: config.telemetry.metrics ? metrics : null,
     trustedProxies: config.listen.trustedProxies,
     checks: {
       database: () => store.installation.get(OPERATOR),
-      audit: () => audit.size(),
+      audit: () => logs.requireWritable(),
       key: async () => (await keys.signer()).sign(Buffer.from('ready?')),
       lists: () => tending.requireInTime(),
       ...(state === null ? {} : { state: () => state.requireAnswer() }),

@@ -6,6 +6,7 @@ import { parsePostgresUrl } from '../adapters/store/postgres-url.js'
 import { openStore } from '../adapters/store/store.js'
 import { storeState } from '../adapters/store/state.js'
 import { systemClock, systemIds } from '../adapters/system.js'
+import { traced } from '../adapters/telemetry/spans.js'
 import type { JsonObject } from '../json.js'
 import { parsePolicy, type Policy } from '../policy/policy.js'
 import { createVerifier as create, type LocalVerifier, type Verifier } from '../verifier/verifier.js'
@@ -13,7 +14,7 @@ import type { Audit, State, Transactions } from '../ports.js'
 import { openFeeds } from './feeds.js'
 import { openNetwork, readJsonFile } from './parts.js'
 
-export { fileAudit } from '../adapters/audit/file.js'
+export { fileAudit } from './audit.js'
 export type { FeedStanding } from '../adapters/resolve/feed.js'
 export type { State } from '../ports.js'
 export type { Commitment, Decision, LocalVerifier, Verifier } from '../verifier/verifier.js'
@@ -51,7 +52,7 @@ export async function createVerifier(options: VerifierOptions): Promise<OpenVeri
   const { keys, statusLists } = network
   const feeds = openFeeds({ policies: [parsed], network, positions: state.feedPositions, secrets })
   const ports = { clock: systemClock, ids: systemIds, keys, statusLists, streams: feeds, ...state, audit }
-  const verifier = create(parsed, ports)
+  const verifier = traced(create(parsed, ports))
   feeds.start([verifier])
   return {
     ...verifier,

@@ -1,4 +1,5 @@
 import type { Did } from '../did/did.js'
+import type { Digest } from '../encoding.js'
 import { isProcuraError, type ProcuraError } from '../errors.js'
 import type { Announcement, StatusPurpose, StoredCredential } from '../ports.js'
 import type { IssuerIdentity, IssuerPorts, Revoked } from './issuer.js'
@@ -20,7 +21,7 @@ const MEANING: Readonly<Record<StatusChange, Meaning>> = {
   resume: { purpose: 'suspension', to: 'cleared', type: 'resumed' },
 }
 
-/** Credentials changed in one transaction. */
+/** Credentials changed in one transaction, and indexes on one record. */
 export const AT_ONCE = 500
 
 /** What is changed in one transaction. */
@@ -81,10 +82,20 @@ export function createChanges(
   const { audit, clock, credentials, statusRows, outbox } = ports
 
   /** Inside a transaction. The record comes first: what cannot be recorded is not done. */
-  async function write(list: string, indexes: readonly number[], change: StatusChange, by: Did): Promise<number> {
+  async function write(
+    list: string,
+    indexes: readonly number[],
+    digests: readonly Digest[],
+    change: StatusChange,
+    by: Did,
+  ): Promise<number> {
     const { to } = MEANING[change]
     const at = clock.now()
-    await audit.record({ type: 'status', change, at, by, list: `${statusBase}${list}`, indexes })
+    const told = { type: 'status', change, at, by, list: `${statusBase}${list}` }
+    for (let from = 0; from < indexes.length; from += AT_ONCE) {
+      const part = { indexes: indexes.slice(from, from + AT_ONCE), digests: digests.slice(from, from + AT_ONCE) }
+      await audit.record({ ...told, ...part })
+    }
     return to === 'set' ? statusRows.set(list, indexes, by, at) : statusRows.clear(list, indexes)
   }
 
@@ -107,7 +118,8 @@ export function createChanges(
       const due = await fresh(placed, meaning)
       for (const [url, indexes] of byList(due.map(({ place }) => place))) {
         const list = url.slice(statusBase.length)
-        reached.set(list, await write(list, indexes, change, by))
+        const digests = due.filter(({ place }) => place.url === url).map(({ credential }) => credential.digest)
+        reached.set(list, await write(list, indexes, digests, change, by))
       }
       const announced = due.map(({ credential: { digest }, place }) => {
         return { type: meaning.type, target: digest, status: place, version: null }
@@ -152,7 +164,7 @@ export function createChanges(
 
     async setUnseen(list, indexes, by) {
       if (indexes.length === 0) return
-      await publisher.shown(list, await ports.transaction(() => write(list, indexes, 'revoke', by)))
+      await publisher.shown(list, await ports.transaction(() => write(list, indexes, [], 'revoke', by)))
     },
   }
 }

@@ -40,7 +40,7 @@ export function createForSubjects(
   open: OpenOwn,
   { grant, leases, changes, places }: Issuing,
 ): ForSubjects {
-  const { clock, ids, credentials } = ports
+  const { clock, ids, credentials, audit } = ports
 
   /** Verified as it will be: what no verifier would take is not issued. */
   function openIdentity(token: string, key: PublicKey): Credential<Identity> {
@@ -69,6 +69,7 @@ export function createForSubjects(
     readStatus(status, ttl, [{ iss: keys.did, base: statusBase }])
     const names = { digest, id, issuer, subject, issuedAt, validUntil, parent: null }
     const stored = { ...names, token, key: signer.publicKey.x, status: place, suspension }
+    await audit.record({ type: 'identity', at: now, issuer, to, digest, validUntil })
     await credentials.save(stored)
     return stored
   }
@@ -85,6 +86,7 @@ export function createForSubjects(
     { token, validUntil }: StoredCredential,
     to: Did,
     key: PublicKey,
+    by: Did,
     isSuspended: boolean,
   ): Promise<StoredCredential | null> {
     const ttl = validUntil - clock.now()
@@ -97,7 +99,7 @@ export function createForSubjects(
     const draft: unknown = toAuthorityJson(leafOf(chain).claims.authority)
     // what is suspended must be able to stay so, however short it lives
     const suspendable = isSuspended ? { suspendable: true } : {}
-    return grant({ to, key, authority: draft as AuthorityDraft, ttl, ...suspendable })
+    return grant({ to, key, authority: draft as AuthorityDraft, ttl, by, ...suspendable })
   }
 
   return {
@@ -105,11 +107,12 @@ export function createForSubjects(
     liveOf,
     reissue: (from, to, key, by) =>
       ports.transaction(async () => {
+        await audit.record({ type: 'rekey', at: clock.now(), by, from, to, key: key.x })
         const old = await liveOf(from)
         const [revoked, suspended] = [await places.held(old, 'revocation'), await places.held(old, 'suspension')]
         const anew: StoredCredential[] = []
         for (const one of old.filter(({ digest }) => !revoked.has(digest))) {
-          const made = await issueAgain(one, to, key, suspended.has(one.digest))
+          const made = await issueAgain(one, to, key, by, suspended.has(one.digest))
           if (made === null) continue
           anew.push(made)
           if (suspended.has(one.digest)) await changes.apply(batchesOf([made]), 'suspend', by)

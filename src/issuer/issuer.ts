@@ -46,7 +46,7 @@ export interface IssuerPorts extends Transactions {
   readonly marker: Marker
   readonly outbox: Pick<Outbox, 'append'>
   readonly reservations: Reservations
-  /** told of every change of status before it is done */
+  /** told of everything that is issued, and of every change of status, before it is done */
   readonly audit: Audit
   /** resolves when the next whole second of the clock has begun */
   readonly nextSecond: () => Promise<void>
@@ -64,6 +64,8 @@ export interface GrantRequest {
   readonly listed?: boolean | undefined
   /** whether it can be suspended; if left out, yes where it lives longer than 300 s */
   readonly suspendable?: boolean | undefined
+  /** who asked for it, for the record; the issuer itself unless said */
+  readonly by?: Did | undefined
 }
 
 /** A change of status that took effect. */
@@ -96,7 +98,11 @@ export interface Blast {
 /** Grants roots, publishes status lists, takes authority back. */
 export interface Issuer extends Pick<Publisher, 'list' | 'tend'> {
   readonly did: Did
-  /** Issues a root capability and keeps it; all of it or nothing. @throws the codes of steps 8 and 9 for what would not verify */
+  /**
+   * Issues a root capability and keeps it; all of it or nothing.
+   *
+   * @throws AUDIT_UNAVAILABLE, and the codes of steps 8 and 9 for what would not verify
+   */
   grant(request: GrantRequest): Promise<StoredCredential>
   /**
    * Hands out status indexes that only `holder` may use.

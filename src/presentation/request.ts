@@ -14,6 +14,8 @@ export interface ReceivedRequest extends HttpRequest {
   readonly params: JsonObject
   /** the `Agent-Approval` that came along, if any */
   readonly approval?: string
+  /** the `traceparent` that came along, if any: for the log, it decides nothing */
+  readonly traceparent?: string | undefined
 }
 
 /** Deepest nesting of parameters that is digested. */

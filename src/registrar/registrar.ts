@@ -30,6 +30,8 @@ export interface Issuance {
     readonly authority: AuthorityDraft
     readonly ttl: number
     readonly listed: boolean
+    /** who asked for it */
+    readonly by: Did
   }): Promise<StoredCredential>
   /** Issues the credential that says who an agent is; it grants nothing. */
   identify(request: {
@@ -234,7 +236,7 @@ export function createRegistrar(policy: IssuingPolicy, ports: RegistrarPorts): R
           throw new ProcuraError('GRANT_REFUSED', { why: `it would outlive the registration of ${to}` })
         }
         const listed = bounds.status === 'always'
-        return issuance.grant({ to, key: keyOf(subject), authority: checked, ttl, listed })
+        return issuance.grant({ to, key: keyOf(subject), authority: checked, ttl, listed, by: by.did })
       }),
 
     async requireActive(did) {

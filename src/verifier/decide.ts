@@ -1,7 +1,7 @@
 import { leafOf, requireInTime, type Chain, type ChainRules } from '../delegation/chain.js'
 import { toProcuraError } from '../errors.js'
 import type { Policy, Root } from '../policy/policy.js'
-import { demandsOf, type Demands } from '../policy/risk.js'
+import { demandsOf, isAsked, type Demands } from '../policy/risk.js'
 import type { Audit, Clock, Hold, Ids, Keys, State, StatusLists, Streams } from '../ports.js'
 import { toApprovalRequest } from '../presentation/approval.js'
 import { openPresentation, requireFresh } from '../presentation/presentation.js'
@@ -88,6 +88,7 @@ export async function decide(
     known.step = 14
     await requireNonce(presentation.nonce, demands, policy, trust.nonces)
     known.step = 15
+    known.provenance = presentation.request.provenance ?? []
     const call = requireRequest(presentation.request, received, purposesOf(chain))
     known.step = 16
     const allowing = requireEveryLinkAllows(root, chain, call, known)
@@ -120,7 +121,7 @@ export async function decide(
     known.step = 19
     const reservedUntil = hold?.until ?? null
     const allowed: Decision = { ...evidence(known, policy), allow: true, code: null, link: null, reservedUntil }
-    await trust.audit.record(recordOf(allowed, received, known.audited))
+    await trust.audit.record(recordOf(allowed, received, known), maySyncLater(known))
     return allowed
   } catch (thrown) {
     const error = toProcuraError(thrown)
@@ -128,7 +129,7 @@ export async function decide(
     forgetTakenBack(refused, trust.verdicts)
     if (reserve && known.step === 19) await letGo(known, trust)
     const defect = error.cause instanceof Error && error.code === 'INTERNAL' ? { defect: error.cause.stack } : {}
-    await putOnRecord(trust.audit, () => ({ ...recordOf(refused, received, known.audited), ...defect }))
+    await putOnRecord(trust.audit, () => ({ ...recordOf(refused, received, known), ...defect }), known)
     return refused
   }
 }
@@ -148,10 +149,15 @@ async function letGo({ decisionId, now }: Known, { ledger }: Trust): Promise<voi
   }
 }
 
+/** What is decided at high risk is on the disk before it is answered; the rest follows within 100 ms. */
+function maySyncLater({ demands }: Known): boolean {
+  return !isAsked(demands?.risk ?? 'low', 'high')
+}
+
 /** A refusal stays a refusal also where it cannot be recorded. */
-async function putOnRecord(audit: Audit, entry: () => object): Promise<void> {
+async function putOnRecord(audit: Audit, entry: () => object, known: Known): Promise<void> {
   try {
-    await audit.record(entry())
+    await audit.record(entry(), maySyncLater(known))
   } catch {
     return
   }

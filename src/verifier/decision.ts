@@ -94,6 +94,8 @@ export interface Known extends Opening, Watch {
   approvedBy: Approved['by'] | null
   /** arguments whose values the log keeps */
   audited: readonly string[]
+  /** what the agent says told it to make this call */
+  provenance: readonly { readonly source: string; readonly s256: string }[]
 }
 
 /** Nothing is known yet. */
@@ -113,6 +115,7 @@ export function nothingKnown(): Known {
     approval: null,
     approvedBy: null,
     audited: [],
+    provenance: [],
   }
 }
 
@@ -153,13 +156,18 @@ export function refusal(error: ProcuraError, known: Known, policy: Policy): Deci
 
 /**
  * A decision for the log: digests of parameters and query, never a token, and no values but of the arguments that the
- * policy's grant lists under `audit`.
+ * policy's grant lists under `audit`. With it what only the log needs: the risk of the action, the versions of the status
+ * lists that were relied on, what told the agent to make the call, and the trace it belongs to.
  */
-export function recordOf(decision: Decision, received: ReceivedRequest, audited: readonly string[]): object {
+export function recordOf(
+  decision: Decision,
+  received: ReceivedRequest,
+  { audited, demands, live, provenance }: Pick<Known, 'audited' | 'demands' | 'live' | 'provenance'>,
+): object {
   const shown =
     decision.allow || decision.approval === null ? {} : { approval: { ...decision.approval, display: null } }
   // callers without types hand over anything; what it was not is on record as null
-  const { method, url, action, resource, params } = { ...received }
+  const { method, url, action, resource, params, traceparent } = { ...received }
   const [path = null, ...query] = textOf(url)?.split('?') ?? []
   const asked = {
     method: textOf(method),
@@ -170,10 +178,32 @@ export function recordOf(decision: Decision, received: ReceivedRequest, audited:
   }
   const args = audited.flatMap((name): [string, Json][] => {
     const value = Object.hasOwn(params, name) ? params[name] : undefined
-    return value === undefined ? [] : [[name, JSON.parse(canonicalize(value)) as Json]]
+    return value === undefined ? [] : [[name, kept(canonicalize(value))]]
   })
-  const kept = args.length === 0 ? {} : { args: Object.fromEntries(args) }
-  return { type: 'decision', ...decision, ...shown, ...asked, paramsDigest: digestOfParams(params), ...kept }
+  const lists = new Map(live.flatMap(one => one.lists).map(({ url, version }) => [url, version]))
+  const beside = {
+    paramsDigest: digestOfParams(params),
+    risk: demands?.risk ?? null,
+    statusLists: [...lists].map(([list, version]) => ({ list, version })),
+    ...(provenance.length === 0 ? {} : { provenance }),
+    ...(args.length === 0 ? {} : { args: Object.fromEntries(args) }),
+    correlationId: traceOf(traceparent),
+  }
+  return { type: 'decision', ...decision, ...shown, ...asked, ...beside }
+}
+
+/** Characters of a value that the log keeps; of a longer one it keeps the digest. */
+const MAX_KEPT = 2048
+
+function kept(canonical: string): Json {
+  return canonical.length > MAX_KEPT ? { s256: s256(canonical) } : (JSON.parse(canonical) as Json)
+}
+
+/** The trace that a `traceparent` names, or `null`. @see https://www.w3.org/TR/trace-context/#traceparent-header-field-values */
+function traceOf(traceparent: unknown): string | null {
+  const [, trace] =
+    /^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(textOf(traceparent) ?? '') ?? []
+  return trace ?? null
 }
 
 function textOf(value: unknown): string | null {

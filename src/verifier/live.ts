@@ -46,10 +46,19 @@ export interface Watched {
   readonly entries: readonly StatusEntry[]
 }
 
+/** A version of a status list that was relied on. */
+export interface SeenList {
+  readonly url: string
+  readonly version: number | null
+}
+
 /** How far a walk along what is watched has come. */
 export interface Watch extends Progress {
-  /** those found live, and for each the seconds since the host of its oldest list answered; `null` without a list */
-  readonly live: { readonly watched: Watched; readonly age: number | null }[]
+  /**
+   * those found live, and for each the seconds since the host of its oldest list answered (`null` without a list), and the
+   * lists that said so
+   */
+  readonly live: { readonly watched: Watched; readonly age: number | null; readonly lists: readonly SeenList[] }[]
 }
 
 /** Before its `credentialStatus` was read: that is judged in its turn, because an earlier link may be revoked. */
@@ -131,8 +140,13 @@ async function requireAllLive(
     try {
       const entries = read()
       let age: number | null = null
-      for (const entry of entries) age = Math.max(age ?? 0, await requireUnrevoked(entry, maxAge, policy, tell, ports))
-      watch.live.push({ watched: { ...one, entries }, age })
+      const lists: SeenList[] = []
+      for (const entry of entries) {
+        const seen = await requireUnrevoked(entry, maxAge, policy, tell, ports)
+        age = Math.max(age ?? 0, seen.age)
+        lists.push({ url: entry.url, version: seen.version })
+      }
+      watch.live.push({ watched: { ...one, entries }, age, lists })
     } catch (error) {
       throw one.link === null ? ofIdentity(error, one) : error
     }
@@ -172,14 +186,14 @@ function requireNoEvent(
   watch.link = null
 }
 
-/** One entry of one link: the second half of profile §8.2, in its order. Returns the list's age in seconds. */
+/** One entry of one link: the second half of profile §8.2, in its order. Returns the list's age in seconds, and its version. */
 async function requireUnrevoked(
   entry: StatusEntry,
   { pushed, pulled }: ListAge,
   policy: Policy,
   tell: () => UnixSeconds,
   ports: LivePorts,
-): Promise<number> {
+): Promise<{ readonly age: number; readonly version: number | null }> {
   const maxAge = entry.issuers.every(issuer => ports.streams.isHealthy(issuer)) ? pushed : pulled
   const copy = await openAt(entry, maxAge, policy, ports)
   // what is old by its own date may have been signed anew since it was fetched
@@ -191,7 +205,7 @@ async function requireUnrevoked(
   requirePurpose(list, entry)
   await requireRisen(signer, list, ports.listVersions)
   requireUnset(list, entry)
-  return age
+  return { age, version: list.version }
 }
 
 async function openAt(entry: StatusEntry, maxAge: number, policy: Policy, { keys, statusLists }: LivePorts) {

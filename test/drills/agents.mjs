@@ -152,7 +152,7 @@ function writeConfig(storage, operator) {
     storage,
     keyFile: join(folder, 'service.key'),
     operator,
-    audit: join(folder, 'audit.ndjson'),
+    audit: join(folder, 'audit'),
     listen: { host: '127.0.0.1', port: 0 },
   }
   const path = join(folder, 'agent.yml')

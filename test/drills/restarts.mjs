@@ -177,7 +177,7 @@ async function configure() {
     storage: `sqlite://${join(folder, 'acme.db')}`,
     keyFile: join(folder, 'acme.key'),
     operator: `sqlite://${join(folder, 'operator.db')}`,
-    audit: join(folder, 'audit.ndjson'),
+    audit: join(folder, 'audit'),
     // longer than the proxy needs to notice
     listen: { host: '127.0.0.1', port: 0, drain: 1 },
     limits: { strangers: { max: 1_000_000, per: 60 } },

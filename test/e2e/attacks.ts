@@ -526,6 +526,18 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
     },
   ],
   [
+    'the log says what the agent says told it to make the call, also where it is refused',
+    'https://chat.example/thread',
+    async decider => {
+      const provenance = [{ source: 'https://chat.example/thread', s256: 'A'.repeat(43) }]
+      const said: string[] = []
+      const audit = { record: (entry: object) => Promise.resolve(void said.push(JSON.stringify(entry))) }
+      const token = await present(booker, await goodChain(), { request: { provenance } })
+      await decider(token, { ...REQUEST, action: 'cancel' }, policyOf(), await world({ audit }))
+      return provenance.map(({ source }) => (said[0]?.includes(source) === true ? source : 'nobody')).join()
+    },
+  ],
+  [
     'a caller that proved itself learns why it was refused',
     'told',
     async decider => told(decider, await present(booker, await goodChain())),

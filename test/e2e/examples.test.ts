@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { recordsOf } from '../audit/records.js'
 
 /** The three first uses of the README, as programs: real processes, real HTTP, one folder they share. */
 const ROOT = join(import.meta.dirname, '../..')
@@ -58,8 +59,7 @@ test('a wallet gets authority, hands on less of it, and the chain of who did is 
   expect(second).toMatch(/^401 /)
   expect(second).toContain("code: 'STATUS_REVOKED'")
 
-  const records = (await readFile(join(folder, 'data/var/api.ndjson'), 'utf8')).trim().split('\n')
-  const decisions = records.map(line => JSON.parse(line) as { allow: boolean; code: string | null })
+  const decisions = await recordsOf(join(folder, 'data/var/api.audit'))
   // each run of the wallet signs a new delegation, so its chain is new to the server once
   expect(decisions.map(({ allow, code }) => [allow, code])).toEqual([
     [false, 'CHAIN_UNKNOWN'],
@@ -88,8 +88,7 @@ describe('the same authority', () => {
     const booked = (await runWith(own, 'wallet', credential)).stdout
     expect(booked).toMatch(/^200 /)
     expect(booked).toContain("booked: '/bookings/SYD-1'")
-    const records = (await readFile(join(folder, 'data/var/express.ndjson'), 'utf8')).trim().split('\n')
-    expect(records.map(line => JSON.parse(line) as object)).toMatchObject([
+    expect(await recordsOf(join(folder, 'data/var/express.audit'))).toMatchObject([
       { allow: false, code: 'CHAIN_UNKNOWN' },
       { allow: true },
       { type: 'commit', allow: true },

@@ -19,7 +19,7 @@ const open: { close(): Promise<unknown> }[] = []
 /** A verifier of a resource server, whose actions are of medium risk, with a state of its own. */
 async function listening(): Promise<OpenVerifier> {
   const file = join(home.folder, `verifier ${open.length}`)
-  const [state, audit] = [await sqliteState(`${file}.db`), await fileAudit(`${file}.ndjson`)]
+  const [state, audit] = [await sqliteState(`${file}.db`), await fileAudit(`${file}.audit`)]
   const policy = { ...POLICY, feeds: [{ issuer: ISSUER, url: FEED }], risk: { write: 'medium' } }
   const made = await createVerifier({ policy, state, audit, connect: { [ORIGIN]: relay.address } })
   open.unshift(made, state, audit)

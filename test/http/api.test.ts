@@ -86,7 +86,7 @@ const bodyOf = (name: OperationName): Asked => {
   }
   const body = OPERATIONS[name].body === null ? {} : { body: bodies[name] ?? {} }
   const page = name === 'events' ? { query: '?after=0', headers: { accept: 'application/json' } } : {}
-  return { params: { did, digest, list: '1', path: 'none' }, ...page, ...body }
+  return { params: { did, digest, list: '1', path: 'none', index: '0', size: '0' }, ...page, ...body }
 }
 const isProbe = (name: OperationName): boolean => name === 'healthz' || name === 'readyz'
 const asDue = (name: OperationName): Asker =>
@@ -270,6 +270,35 @@ describe('issuing and taking back', () => {
     const json = { headers: { accept: 'application/json' }, query: '?after=0' }
     expect((await asking.ask('events', null, json)).body['sets']).not.toHaveLength(0)
   })
+})
+
+test('the audit log, by admins', async () => {
+  const agent = await registered()
+  const numbered = { auditRecord: { params: { index: '999999' } }, auditConsistency: { params: { size: '999999' } } }
+  const asked = {
+    audit: {},
+    auditCheckpoint: {},
+    auditRecord: { params: { index: '0' } },
+    auditConsistency: { params: { size: '0' } },
+  }
+  for (const name of ['auditCheckpoint', 'auditRecord', 'auditConsistency', 'audit'] as const) {
+    // a record comes under a checkpoint within a second
+    while ((await asking.ask(name, operator, asked[name])).status === 404)
+      await new Promise(resolve => setTimeout(resolve, 100))
+    expect(await codes(name, agent.holder, asked[name])).toEqual([403, 'CALLER_FORBIDDEN'])
+    const beyond = name === 'auditRecord' || name === 'auditConsistency' ? numbered[name] : null
+    if (beyond !== null) expect(await codes(name, operator, beyond)).toEqual([404, 'NOT_FOUND'])
+  }
+  // a log without records has no checkpoint
+  const early = await openTestHome(POLICY, {}, { telemetry: { metrics: true } })
+  const keys = await openWallet({ storage: `sqlite://${join(early.folder, 'operator.db')}`, roots: [] })
+  const empty = new Asking(early.service.address)
+  expect((await empty.ask('auditCheckpoint', (await keys.agent('operator')).holder)).code).toBe('NOT_FOUND')
+  expect((await empty.ask('metrics', null)).text).toContain('procura_audit_records 0\n')
+  expect(await codes('metrics', null, {})).toEqual([404, 'NOT_FOUND'])
+  await keys.close()
+  await early.close()
+  for (const one of empty.seen) asking.seen.add(one)
 })
 
 test('what everybody may see', async () => {

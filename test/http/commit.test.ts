@@ -55,7 +55,7 @@ let names = 0
 
 async function local(policy: JsonObject): Promise<Verifier> {
   const file = join(home.folder, `resource ${(names += 1)}`)
-  const [state, audit] = [await sqliteState(`${file}.db`), await fileAudit(`${file}.ndjson`)]
+  const [state, audit] = [await sqliteState(`${file}.db`), await fileAudit(`${file}.audit`)]
   open.push(state, audit)
   return createVerifier({ policy, state, audit, connect: home.connect })
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createHash } from 'node:crypto'
 import { openService, type Service } from '../../src/entry/service.js'
+import { recordsOf } from '../audit/records.js'
 import { Asking } from './asking.js'
 import { ORIGIN, SECRET, writeConfig } from './home.js'
 
@@ -184,7 +185,7 @@ test('neither problems nor logs tell a token, a key or a nonce', async () => {
       if (status !== 200) told.push(text)
     }
   }
-  const log = await readFile(join(folder, 'audit.ndjson'), 'utf8').catch(() => '')
+  const log = JSON.stringify(await recordsOf(join(folder, 'audit')))
   for (const token of secrets.slice(0, 2)) {
     expect(told.filter(text => text.includes(token))).toEqual([])
     expect(log.includes(`"presentation":"${token}`)).toBe(false)

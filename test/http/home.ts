@@ -40,7 +40,7 @@ export async function writeConfig(folder: string, block: JsonObject = {}, policy
     storage: `sqlite://${join(folder, 'acme.db')}`,
     keyFile: join(folder, 'acme.key'),
     operator: `sqlite://${join(folder, 'operator.db')}`,
-    audit: join(folder, 'audit.ndjson'),
+    audit: join(folder, 'audit'),
     listen: { host: '127.0.0.1', port: 0 },
     resourceServers: [
       {
@@ -62,10 +62,15 @@ export async function writeConfig(folder: string, block: JsonObject = {}, policy
 /**
  * @param policy - of its one resource server
  * @param environment - `PROCURA_*` variables
+ * @param block - over the defaults of {@link writeConfig}
  */
-export async function openTestHome(policy = POLICY, environment: Readonly<Record<string, string>> = {}): Promise<Home> {
+export async function openTestHome(
+  policy = POLICY,
+  environment: Readonly<Record<string, string>> = {},
+  block: JsonObject = {},
+): Promise<Home> {
   const folder = await mkdtemp(join(tmpdir(), 'procura-http-'))
-  const config = await writeConfig(folder, {}, policy)
+  const config = await writeConfig(folder, block, policy)
   const defects: unknown[] = []
   const service = await openService({ config, environment, onDefect: defect => defects.push(defect) })
   const connect = { [ORIGIN]: service.address }

@@ -25,7 +25,11 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'procura-limits-'))
   const config = await writeConfig(folder, { limits: LIMITS })
   // two processes on one database
-  services = [await openService({ config, environment: {} }), await openService({ config, environment: {} })]
+  const [first, second] = ['audit', 'audit-2'].map(name => ({
+    config,
+    environment: { PROCURA_AUDIT: join(folder, name) },
+  }))
+  services = [await openService(first!), await openService(second!)]
   const connect = { [ORIGIN]: services[0]!.address }
   const storage = `sqlite://${join(folder, 'operator.db')}`
   issuer = await openIssuer({ service: ORIGIN, storage, connect })

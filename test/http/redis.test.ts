@@ -27,7 +27,11 @@ describe.runIf(REDIS !== '')('two processes that count calls in one Redis', () =
     const resourceServers = [{ name, secretHash, policy: join(folder, 'policy.json') }]
     const limits = { resourceServers: { max: 6, per: 600 } }
     const config = await writeConfig(folder, { state: line.url, resourceServers, limits })
-    services = [await openService({ config, environment: {} }), await openService({ config, environment: {} })]
+    const [first, second] = ['audit', 'audit-2'].map(log => ({
+      config,
+      environment: { PROCURA_AUDIT: join(folder, log) },
+    }))
+    services = [await openService(first!), await openService(second!)]
     asking = services.map(({ address }) => new Asking(address))
   })
   afterAll(async () => {
@@ -56,7 +60,7 @@ describe.runIf(REDIS !== '')('two processes that count calls in one Redis', () =
   })
 
   test('a Redis that does not answer at the start: the service does not start', async () => {
-    const config = await writeConfig(folder, { state: 'redis://127.0.0.1:1' })
+    const config = await writeConfig(folder, { state: 'redis://127.0.0.1:1', audit: join(folder, 'audit-3') })
     expect(await codeOf(() => openService({ config, environment: {} }))).toBe('SERVICE_UNAVAILABLE')
   })
 })

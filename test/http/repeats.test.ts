@@ -24,7 +24,8 @@ describe.each(['SQLite', ...(hasPostgres ? ['PostgreSQL'] : [])])('idempotency k
   beforeAll(async () => {
     const environment = engine === 'SQLite' ? {} : { PROCURA_STORAGE: await freshDatabase() }
     home = await openTestHome(undefined, environment)
-    second = await openService({ config: home.config, environment })
+    const own = { ...environment, PROCURA_AUDIT: join(home.folder, 'audit-2') }
+    second = await openService({ config: home.config, environment: own })
     operators = await openWallet({ storage: `sqlite://${join(home.folder, 'operator.db')}`, roots: [] })
     operator = (await operators.agent('operator')).holder
     both = [home.service.address, second.address].map(address => new Asking(address))

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createVerifier, fileAudit, remoteVerifier, sqliteState, type Verifier } from '../../src/entry/verifier.js'
 import type { WalletAgent } from '../../src/entry/wallet.js'
 import type { JsonObject } from '../../src/json.js'
+import { recordsOf } from '../audit/records.js'
 import { FRAMEWORKS, type Api } from './frameworks.js'
 import { API, openTestHome, ORIGIN, POLICY, SECRET, type Home } from './home.js'
 
@@ -24,13 +24,13 @@ afterAll(async () => {
 
 async function local(): Promise<Verifier> {
   const name = join(home.folder, `resource-${open.length}`)
-  log = `${name}.ndjson`
+  log = `${name}.audit`
   const [state, audit] = [await sqliteState(`${name}.db`), await fileAudit(log)]
   open.push(state, audit)
   return createVerifier({ policy: RISKY, state, audit, connect: home.connect })
 }
 function remote(): Promise<Verifier> {
-  log = join(home.folder, 'audit.ndjson')
+  log = join(home.folder, 'audit')
   return Promise.resolve(remoteVerifier({ self: API, service: ORIGIN, secret: SECRET, connect: home.connect }))
 }
 
@@ -97,8 +97,8 @@ describe.each(FRAMEWORKS.flatMap(([name, serve]) => MADE.map(([where, make]) => 
     test('a route that forgot to reserve is at fault: its caller learns no more, its log does', async () => {
       const response = await call('POST', '/forgetful/1', 'write')
       expect([response.status, ((await response.json()) as JsonObject)['code']]).toEqual([500, undefined])
-      const [last = ''] = (await readFile(log, 'utf8')).trim().split('\n').slice(-1)
-      expect(JSON.parse(last)).toMatchObject({ allow: false, code: 'COMMIT_REQUIRED', kind: 'misconfigured' })
+      const last = (await recordsOf(log)).at(-1)
+      expect(last).toMatchObject({ allow: false, code: 'COMMIT_REQUIRED', kind: 'misconfigured' })
     })
   },
 )

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -107,9 +107,9 @@ describe('a start that cannot succeed stops, says where, and listens nowhere', (
     })
   })
 
-  test('an audit file that cannot be written', async () => {
+  test('an audit log that cannot be written', async () => {
     const home = await fresh()
-    await mkdir(join(home, 'audit.ndjson'))
+    await writeFile(join(home, 'audit'), 'not a folder')
     await expect(start(await writeConfig(home))).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
   })
 

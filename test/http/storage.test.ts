@@ -59,10 +59,16 @@ describe.runIf(hasPostgres)('a service with PROCURA_STORAGE=postgres://…', () 
 
   test('a second process takes the same identity, and one that starts with another key is refused', async () => {
     const { config } = home
-    const second = await openService({ config, environment: { PROCURA_STORAGE: url } })
+    // each has a log of its own
+    const environment = { PROCURA_STORAGE: url, PROCURA_AUDIT: join(home.folder, 'audit-2') }
+    const second = await openService({ config, environment })
     onTestFinished(() => second.close())
     expect([second.did, second.operator]).toEqual([home.service.did, home.service.operator])
-    const other = { PROCURA_STORAGE: url, PROCURA_KEY_FILE: `${home.folder}/other.key` }
+    const other = {
+      ...environment,
+      PROCURA_AUDIT: join(home.folder, 'audit-3'),
+      PROCURA_KEY_FILE: `${home.folder}/other.key`,
+    }
     expect(await codeOf(() => openService({ config, environment: other }))).toBe('KEY_FILE')
   })
 

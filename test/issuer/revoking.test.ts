@@ -53,14 +53,23 @@ describe('revoking', () => {
     const first = await issuer.revoke(digest, owner.did, false)
     expect(await issuer.revoke(digest, owner.did, false)).toEqual(first)
     expect(await announced()).toEqual([`revoked ${digest}`])
-    expect(records).toHaveLength(1)
+    const { list, index } = first
+    const at = { at: expect.any(Number) as number, by: owner.did }
+    expect(records).toEqual([
+      expect.objectContaining({ type: 'grant', digest, to: planner.did, by: owner.did, onBehalfOf: null }),
+      { type: 'status', change: 'revoke', ...at, list, indexes: [index], digests: [digest] },
+    ])
   })
 
   test('what cannot be put on record is not done, and not announced', async () => {
-    const { issuer, grant, isSet, announced } = await scene({
-      audit: { record: () => Promise.reject(new Error('full')) },
+    let isFull = false
+    const { issuer, grant, isSet, announced, store } = await scene({
+      audit: { record: () => (isFull ? Promise.reject(new Error('full')) : Promise.resolve()) },
     })
     const { digest, status } = await grant()
+    isFull = true
+    await expect(grant(alice)).rejects.toThrow('full')
+    expect(await store.credentials.heldBy(alice.did, 0)).toEqual([])
     await expect(issuer.revoke(digest, owner.did, false)).rejects.toThrow('full')
     expect(await isSet(status)).toBe(false)
     expect(await announced()).toEqual([])

@@ -174,6 +174,9 @@ describe('the record', () => {
       action: 'book',
       resource: REQUEST.resource,
       paramsDigest: paramsDigest(PARAMS),
+      risk: 'low',
+      statusLists: [{ list: LIST, version: 42 }],
+      correlationId: null,
     })
   })
 

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
 import type { JsonObject } from '../../src/json.js'
+import { s256 } from '../../src/encoding.js'
+import { nothingKnown, recordOf as written, type Decision } from '../../src/verifier/decision.js'
 import { createVerifier } from '../../src/verifier/verifier.js'
 import { booker, GRANTS, goodChain, mallory, owner, policyOf, present, REQUEST, SELF, world } from '../mint.js'
 
@@ -27,6 +29,35 @@ test('those it lists are kept, if they are there', async () => {
   const record = await recordOf([{ ...GRANT, audit: ['amount', 'note', '__proto__', 'toString'] }])
   expect(record['args']).toEqual({ amount: 32_000 })
   expect(JSON.stringify(record)).not.toContain('"USD"')
+})
+
+test('a value that is long is kept as its digest', () => {
+  const note = 'x'.repeat(3000)
+  const known = { ...nothingKnown(), audited: ['note'] }
+  const said = written({ allow: true } as Decision, { ...REQUEST, params: { note } }, known)
+  expect(said).toMatchObject({ args: { note: { s256: s256(JSON.stringify(note)) } } })
+})
+
+test.each([
+  ['00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', '4bf92f3577b34da6a3ce929d0e0e4736'],
+  ['01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more', '4bf92f3577b34da6a3ce929d0e0e4736'],
+  ['00-00000000000000000000000000000000-00f067aa0ba902b7-01', null],
+  ['00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01', null],
+  ['nonsense', null],
+  [undefined, null],
+])('the trace of %s', (traceparent, correlationId) => {
+  expect(written({ allow: true } as Decision, { ...REQUEST, traceparent }, nothingKnown())).toMatchObject({
+    correlationId,
+  })
+})
+
+test('what the agent says told it to make the call', async () => {
+  const provenance = [{ source: 'https://chat.example/thread/7', s256: s256('book it') }]
+  const records: object[] = []
+  const audit = { record: (entry: object) => Promise.resolve(void records.push(entry)) }
+  const verifier = createVerifier(policyOf({ roots: [{ issuer: owner.did, grants: [GRANT] }] }), await world({ audit }))
+  await verifier.decide(await present(booker, await goodChain(), { request: { provenance } }), REQUEST)
+  expect(records).toMatchObject([{ allow: true, provenance }])
 })
 
 test('of a call that a link denies too: an auditor wants to see what was tried', async () => {

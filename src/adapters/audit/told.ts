@@ -1,7 +1,7 @@
-import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
+import type { NoteKey } from '../../audit/note.js'
 import { isDid, type Did } from '../../did/did.js'
-import { isObject } from '../../json.js'
+import type { JsonObject } from '../../json.js'
+import { readRecords, sayingOf } from './read.js'
 
 /** A change of status that the log tells. */
 export interface ToldStatus {
@@ -13,26 +13,20 @@ export interface ToldStatus {
   readonly at: number
 }
 
-/** The changes of status that an audit log tells, oldest first. Lines that are not whole are passed over. */
-export async function toldStatus(path: string): Promise<readonly ToldStatus[]> {
+/** The changes of status that an audit log tells, oldest first. @throws AUDIT_BROKEN, AUDIT_UNAVAILABLE */
+export async function toldStatus(folder: string, key: NoteKey): Promise<readonly ToldStatus[]> {
   const told: ToldStatus[] = []
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
-    const change = line.includes('"type":"status"') ? read(line) : null
+  for await (const record of readRecords(folder, key)) {
+    const saying = sayingOf(record)
+    const change = saying === null ? null : read(saying)
     if (change !== null) told.push(change)
   }
   return told
 }
 
-function read(line: string): ToldStatus | null {
-  try {
-    const entry: unknown = JSON.parse(line)
-    if (!isObject(entry)) return null
-    const { type, change, list, indexes, by, at } = entry
-    if (type !== 'status' || typeof list !== 'string' || !Array.isArray(indexes) || !isDid(by)) return null
-    if (typeof at !== 'number') return null
-    const whole = indexes.filter((index): index is number => Number.isSafeInteger(index))
-    return { list, indexes: whole, to: change === 'resume' ? 'cleared' : 'set', by, at }
-  } catch {
-    return null
-  }
+function read({ type, change, list, indexes, by, at }: JsonObject): ToldStatus | null {
+  if (type !== 'status' || typeof list !== 'string' || !Array.isArray(indexes) || !isDid(by)) return null
+  if (typeof at !== 'number') return null
+  const whole = indexes.filter((index): index is number => Number.isSafeInteger(index))
+  return { list, indexes: whole, to: change === 'resume' ? 'cleared' : 'set', by, at }
 }

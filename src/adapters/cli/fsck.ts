@@ -4,7 +4,7 @@ import type { Terminal } from './terminal.js'
 /** How far a database and its audit log came. */
 interface Stand {
   readonly sequence: number
-  /** bytes */
+  /** records */
   readonly auditSize: number
 }
 
@@ -50,7 +50,7 @@ export async function fsckCommand(
     terminal.print(JSON.stringify({ reached, stands: before, isBehind, reconciled: done, findings }))
   else {
     terminal.print(`database   ${before.sequence}, ${reached.sequence} was reached`)
-    terminal.print(`audit log  ${before.auditSize} bytes, ${reached.auditSize} were reached`)
+    terminal.print(`audit log  ${before.auditSize} records, ${reached.auditSize} were reached`)
     if (done !== null) {
       terminal.print(`reconciled ${done.told} changes of status done again, ${done.unknown} of lists that are lost`)
     }
@@ -58,7 +58,7 @@ export async function fsckCommand(
   }
   if (isBehind && done === null) {
     throw new ProcuraError('STORAGE_ROLLED_BACK', {
-      why: `it stands at ${before.sequence} of ${reached.sequence}, its audit log at ${before.auditSize} of ${reached.auditSize} bytes`,
+      why: `it stands at ${before.sequence} of ${reached.sequence}, its audit log at ${before.auditSize} of ${reached.auditSize} records`,
     })
   }
   return findings.length === 0 ? 0 : 1

@@ -1,3 +1,4 @@
+import { context, propagation } from '@opentelemetry/api'
 import { ProcuraError } from '../../errors.js'
 import type { JsonObject } from '../../json.js'
 import { bodyDigest } from '../../presentation/request.js'
@@ -46,6 +47,9 @@ export function agentFetch(agent: Agent, reach: Reach, clock: Clock): AgentFetch
     if (url.protocol !== 'https:' || url.hash !== '') throw new ProcuraError('RESOURCE_SYNTAX', { at: 'url' })
     const bytes = toBytes(body)
     const json: Record<string, string> = isJson(body) ? { 'content-type': 'application/json' } : {}
+    // the trace that is under way here, if any
+    const trace: Record<string, string> = {}
+    propagation.inject(context.active(), trace)
     const approved: Record<string, string> = approval === undefined ? {} : { 'agent-approval': approval }
     const { action, resource, params, ...said } = authority
     const due: PresentRequest = {
@@ -59,7 +63,11 @@ export function agentFetch(agent: Agent, reach: Reach, clock: Clock): AgentFetch
       params,
     }
     const send = (shown: Record<string, string>): Promise<Response> =>
-      exchange(url, { method, headers: { ...json, ...headers, ...approved, ...shown }, body: bytes, signal }, reach)
+      exchange(
+        url,
+        { method, headers: { ...trace, ...json, ...headers, ...approved, ...shown }, body: bytes, signal },
+        reach,
+      )
     /** By reference; a server that does not know the chain is given it once. */
     const byReference = async (request: PresentRequest): Promise<Response> => {
       const { proof, chain, leaf } = await agent.prove(request)

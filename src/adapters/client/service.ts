@@ -71,13 +71,17 @@ export function remoteVerifier(self: string, client: Client, service: string): V
       known(await client.release({ body: { decisionId } }).catch(asOurTrouble)) as Commitment,
 
     async decide(shown, request, { reserve = false } = {}) {
-      const { method, url, bodyDigest, action, resource, params, approval } = request
+      const { method, url, bodyDigest, action, resource, params, approval, traceparent } = request
+      const trace = traceparent === undefined ? {} : { traceparent }
       const body = {
         ...(typeof shown === 'string' ? { presentation: shown } : shown),
         ...(approval === undefined ? {} : { approval }),
         ...(reserve ? { reserve } : {}),
         // what has no canonical form would be asked as something else
-        request: { method, url, bodyDigest, action, resource, params: JSON.parse(canonicalize(params)) as JsonObject },
+        request: {
+          ...{ method, url, bodyDigest, action, resource, ...trace },
+          params: JSON.parse(canonicalize(params)) as JsonObject,
+        },
       }
       return known(await client.verify({ body }).catch(asOurTrouble)) as Decision
     },

@@ -125,7 +125,9 @@ export function judge(verifier: Verifier, raw: RawRequest, intent: () => Intent,
     requirePlainPath(raw.target)
     if (raw.header('content-encoding').length > 0) throw new ProcuraError('REQUEST_BODY', {})
     const received = toReceived(verifier.self, raw, intent())
-    return { received, credentials: () => ({ shown: shownBy(raw), approval: atMostOne(raw, APPROVAL_HEADER) }) }
+    const [traceparent] = raw.header('traceparent')
+    const credentials = () => ({ shown: shownBy(raw), approval: atMostOne(raw, APPROVAL_HEADER) })
+    return { received: { ...received, traceparent }, credentials }
   })
 }
 

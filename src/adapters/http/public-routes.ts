@@ -22,6 +22,8 @@ export interface PublicParts {
   /** by name, what has to work for the service to be ready */
   readonly checks: Readonly<Record<string, Check>>
   readonly limits: RequestLimits
+  /** `null`: nobody reads them here */
+  readonly metrics: { text(): Promise<string> } | null
   /** aborted when the service begins to stop */
   readonly stopping: AbortSignal
 }
@@ -42,6 +44,12 @@ export function publicRoutes(serve: Serve, parts: PublicParts): void {
     const hosted = await hosting.documentAt(request.raw.url ?? '')
     if (hosted === null) throw new ProcuraError('NOT_FOUND', { what: `route ${request.method} here` })
     return hosted as JsonObject & { readonly id: Did }
+  })
+
+  serve(OPERATIONS.metrics, async ({ reply }) => {
+    if (parts.metrics === null) throw new ProcuraError('NOT_FOUND', { what: 'metrics here' })
+    void reply.header('cache-control', 'no-store')
+    return parts.metrics.text()
   })
 
   serve(OPERATIONS.metadata, async () => ({

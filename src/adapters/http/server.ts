@@ -4,6 +4,7 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Answers, Transactions } from '../../ports.js'
 import type { Issuer } from '../../issuer/issuer.js'
 import type { Registrar } from '../../registrar/registrar.js'
+import { auditRoutes, type AuditParts } from './audit-routes.js'
 import type { ProofPorts, ResourceServer } from './callers.js'
 import { documentApi } from './docs.js'
 import { eventRoutes, type EventParts } from './events.js'
@@ -24,6 +25,7 @@ export interface ServerParts extends ProofPorts, Transactions, PublicParts {
   readonly answers: Answers
   readonly resourceServers: readonly ResourceServer[]
   readonly events: EventParts
+  readonly audit: AuditParts
   readonly limits: Limits & CallLimits & RequestLimits
   /** an ioredis connection, where all processes count calls together; `null`: each counts its own */
   readonly redis: object | null
@@ -71,6 +73,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   verifyRoutes(serve)
   subjectRoutes(serve, parts)
   statusRoutes(serve, parts)
+  auditRoutes(serve, parts.audit)
   eventRoutes(app, serve, parts.events, parts.resourceServers)
   publicRoutes(serve, parts)
   await documentApi(app, parts.origin)

@@ -6,7 +6,7 @@ import type { Marker } from '../../ports.js'
 /** How far a database and its audit log came. */
 export interface Reached {
   readonly sequence: number
-  /** bytes of the audit log */
+  /** records of the audit log */
   readonly auditSize: number
 }
 
@@ -27,7 +27,7 @@ const TAIL = 64 * 1024
  * share one. `procura fsck` shortens it.
  *
  * @param path - made with its folder if missing; on another disk than the database it is worth more
- * @param auditSize - bytes of the audit log now
+ * @param auditSize - records of the audit log now
  * @throws STORAGE_UNAVAILABLE - also from `raise`
  */
 export async function openMarker(path: string, auditSize: () => Promise<number>): Promise<FileMarker> {
@@ -61,7 +61,7 @@ export async function openMarker(path: string, auditSize: () => Promise<number>)
       }
       if (now.auditSize < before.auditSize) {
         throw new ProcuraError('STORAGE_ROLLED_BACK', {
-          why: `the audit log has ${now.auditSize} bytes, it had ${before.auditSize}`,
+          why: `the audit log has ${now.auditSize} records, it had ${before.auditSize}`,
         })
       }
     },
