@@ -36,7 +36,7 @@ const digest = (/** @type {number} */ n) => `uEi${String(n).padStart(44, '0')}`
 const any = () => Math.floor(Math.random() * ROWS)
 
 // SQL that both engines take: a number for each row, and names that do not lie in the order in which they were written
-const mixed = `(i * 7919 % ${ROWS})`
+const mixed = `(CAST(i AS BIGINT) * 7919 % ${ROWS})`
 const digestSql = `'uEi' || substr('${'0'.repeat(44)}' || ${mixed}, length('' || ${mixed}) + 1)`
 const holderSql = `'did:key:z6Mk' || (${mixed} % ${Math.ceil(ROWS / 20)})`
 const listSql = `'list-' || (i / ${TAKEN})`
