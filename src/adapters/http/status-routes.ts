@@ -24,7 +24,11 @@ export interface StatusParts {
 export function statusRoutes(serve: Serve, { issuer, registrar, subjects }: StatusParts): void {
   serve(OPERATIONS.statusList, async ({ params }) => (await issuer.list(params.list)).token)
 
-  serve(OPERATIONS.allocate, ({ body: { chain, count }, by }) => issuer.leaseUnder(chain, by.did, count))
+  serve(
+    OPERATIONS.allocate,
+    ({ body: { chain, count }, by }) => issuer.leaseUnder(chain, by.did, count),
+    ({ body: { chain }, by }) => issuer.requireHolder(chain, by.did),
+  )
 
   serve(OPERATIONS.publish, async ({ by: { did, isAdmin } }) => {
     if (!isAdmin) throw new ProcuraError('CALLER_FORBIDDEN', { caller: did, what: 'publish' })
