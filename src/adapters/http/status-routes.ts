@@ -27,7 +27,7 @@ export function statusRoutes(serve: Serve, { issuer, registrar, subjects }: Stat
   serve(
     OPERATIONS.allocate,
     ({ body: { chain, count }, by }) => issuer.leaseUnder(chain, by.did, count),
-    ({ body: { chain }, by }) => issuer.requireHolder(chain, by.did),
+    ({ body: { chain }, by }) => issuer.requireHolder(chain, by.did).catch(requireFound),
   )
 
   serve(OPERATIONS.publish, async ({ by: { did, isAdmin } }) => {
@@ -49,6 +49,11 @@ export function statusRoutes(serve: Serve, { issuer, registrar, subjects }: Stat
     const state = (await subjects.find(agent))?.state
     if (state !== undefined && from.includes(state)) await registrar[verb](agent, by)
   }
+}
+
+/** What could not be looked up would not be found a moment later; whatever else is wrong is refused where it is done. */
+function requireFound(error: unknown): void {
+  if (!isProcuraError(error) || error.code.startsWith('DID_')) throw error
 }
 
 interface Move {
