@@ -242,6 +242,8 @@ export interface Answers {
   claim(name: string, request: string, now: UnixSeconds, until: UnixSeconds): Promise<Asked | null>
   /** Keeps the answer to what was claimed. */
   keep(name: string, answer: string): Promise<void>
+  /** Gives up a claim that has no answer. */
+  forget(name: string): Promise<void>
 }
 
 /** What is new is added whole. */

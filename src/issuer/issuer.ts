@@ -118,6 +118,8 @@ export interface Issuer extends Pick<Publisher, 'list' | 'tend'> {
    *   chain throws
    */
   leaseUnder(chain: readonly string[], by: Did, count: number): Promise<LeasedPlaces>
+  /** Whether it would: afterwards nothing has to be looked up for a while. @returns when the chain ends. @throws as `leaseUnder` */
+  requireHolder(chain: readonly string[], by: Did): Promise<UnixSeconds>
   /**
    * Revokes, suspends or resumes the last credential of a chain for its issuer, for an issuer above it or for this
    * service's own. Doing it again is the same as once. What is revoked stays so, whatever is resumed.
@@ -193,6 +195,7 @@ export function createIssuer(identity: IssuerIdentity, ports: IssuerPorts): Issu
     ...createForSubjects(identity, ports, open, { grant, leases, changes, places }),
     lease: (...asked) => leases.lease(...asked),
     leaseUnder: (...asked) => leases.leaseUnder(...asked),
+    requireHolder: (...asked) => leases.requireHolder(...asked),
     ...createRevocations(identity, ports, open, changes),
     ...createStops(identity, ports, changes),
     list: name => publisher.list(name),

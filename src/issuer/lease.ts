@@ -24,7 +24,7 @@ export interface StatusPlaces {
 }
 
 /** Hands out status indexes. */
-export interface Leases extends Pick<Issuer, 'lease' | 'leaseUnder'> {
+export interface Leases extends Pick<Issuer, 'lease' | 'leaseUnder' | 'requireHolder'> {
   /**
    * Places for a credential of this issuer's own, from indexes taken ahead.
    *
@@ -87,7 +87,22 @@ export function createLeases(
     }
   }
 
+  async function requireHolder(chain: readonly string[], by: Did): Promise<UnixSeconds> {
+    const { chain: opened, rootKey, isListed } = await open(chain)
+    if (!isListed) throw new ProcuraError('ROOT_UNTRUSTED', { root: own.did })
+    requireInTime(opened, clock.now())
+    const leaf = leafOf(opened)
+    if (leaf.subject !== by)
+      throw new ProcuraError('CALLER_FORBIDDEN', { caller: by, what: 'lease for another holder' })
+    if (!(await isSubjectProved(leaf, keys))) {
+      throw new ProcuraError('KEY_BINDING', { did: by, purpose: 'assertionMethod' })
+    }
+    await places.requireUnset(toStored(opened, chain, rootKey))
+    return Math.min(...opened.map(({ validUntil }) => validUntil))
+  }
+
   return {
+    requireHolder,
     lease: (holder, count, validUntil) => take(holder, count, 'revocation', validUntil),
 
     async placesFor(now, validUntil, { listed = true, suspendable = validUntil - now > MAX_UNLISTED } = {}) {
@@ -100,18 +115,6 @@ export function createLeases(
       return { status, suspension, json }
     },
 
-    async leaseUnder(chain, by, count) {
-      const { chain: opened, rootKey, isListed } = await open(chain)
-      if (!isListed) throw new ProcuraError('ROOT_UNTRUSTED', { root: own.did })
-      requireInTime(opened, clock.now())
-      const leaf = leafOf(opened)
-      if (leaf.subject !== by)
-        throw new ProcuraError('CALLER_FORBIDDEN', { caller: by, what: 'lease for another holder' })
-      if (!(await isSubjectProved(leaf, keys))) {
-        throw new ProcuraError('KEY_BINDING', { did: by, purpose: 'assertionMethod' })
-      }
-      await places.requireUnset(toStored(opened, chain, rootKey))
-      return take(by, count, 'revocation', Math.min(...opened.map(({ validUntil }) => validUntil)))
-    },
+    leaseUnder: async (chain, by, count) => take(by, count, 'revocation', await requireHolder(chain, by)),
   }
 }

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -191,6 +192,28 @@ describe('a service that stops', () => {
     await until(() => readers.every(one => one.tokens.length > 0))
     await app.close()
     await Promise.all(readers.map(one => one.end))
+  })
+
+  test('takes no reader whose request was under way', async () => {
+    let release = (): void => undefined
+    let isAsked = false
+    const held = new Promise<void>(resolve => (release = resolve))
+    const span = async () => {
+      isAsked = true
+      await held
+      return store.outbox.span()
+    }
+    const since: FeedParts['outbox']['since'] = (...asked) => store.outbox.since(...asked)
+    const { app, url } = await serve({ outbox: { span, since } })
+    const asking = once(get(url, { agent: false }), 'response')
+    await until(() => isAsked)
+    const closed = app.close()
+    await until(() => !app.server.listening)
+    release()
+    const [answer] = (await asking) as [IncomingMessage]
+    expect(answer.statusCode).toBe(503)
+    answer.resume()
+    await closed
   })
 
   test('does not wait for one that reads nothing longer than its patience', async () => {

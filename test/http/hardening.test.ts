@@ -97,6 +97,7 @@ describe('bytes that are no honest request', () => {
     ['a method by header', request([HOST, JSON_TYPE, AUTH, 'X-HTTP-Method-Override: GET'], '{}'), 400],
     ['a method that is none', request([HOST], '', 'BREW /v1/verify HTTP/1.1'), 400],
     ['TRACE', request([HOST], '', 'TRACE / HTTP/1.1'), 404],
+    ['a target that does not decode', request([HOST], '', 'GET /v1/status/%zz HTTP/1.1'), 400],
     ['a target of another host', request([HOST], '', 'GET https://evil.example/v1/status/1 HTTP/1.1'), 404],
   ])('%s', async (_name, bytes, status) => {
     const heard = await say(bytes)
@@ -138,6 +139,9 @@ describe('bytes that are no honest request', () => {
       200,
       'https://console.acme.example',
     ])
+    const page = `Origin: https://console.acme.example`
+    const feed = await say(request([HOST, page], '', 'GET /v1/events HTTP/1.1'), 500)
+    expect(/access-control-allow-origin: (.*)\r/i.exec(feed.text)?.[1]).toBe('https://console.acme.example')
     expect((await ask(ORIGIN)).text).not.toContain(`access-control-allow-origin: ${ORIGIN}`)
   })
 

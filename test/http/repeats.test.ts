@@ -103,17 +103,24 @@ describe.each(['SQLite', ...(hasPostgres ? ['PostgreSQL'] : [])])('idempotency k
     expect(refused.code).toBe('SCHEMA')
   })
 
-  test('the client makes its calls again when no answer came, and they happen once', async () => {
+  test.each<[string, number]>([
+    ['no answer came', 0],
+    ['an answer broke off', -40],
+  ])('the client makes its calls again when %s, and they happen once', async (_, kept) => {
     let cut = 2
     const port = Number(new URL(home.service.address).port)
     const ends: (() => void)[] = []
-    /** Hands requests on; before the first two answers the line breaks. */
+    /** Hands requests on; before the end of the first two answers the line breaks. */
     const line = createServer(near => {
       const far = connect({ host: '127.0.0.1', port })
       const end = (): void => [near, far].forEach(one => one.destroy())
       ends.push(end)
       near.on('error', end).on('close', end).pipe(far)
-      far.on('error', end).on('data', data => ((cut -= 1) >= 0 ? end() : near.write(data)))
+      far.on('error', end).on('data', data => {
+        if ((cut -= 1) < 0) near.write(data)
+        else if (kept === 0) end()
+        else near.end(data.subarray(0, kept))
+      })
     })
     await new Promise<void>(resolve => line.listen(0, '127.0.0.1', resolve))
     const address = `http://127.0.0.1:${(line.address() as { readonly port: number }).port}`

@@ -1,5 +1,5 @@
 import { request as send } from 'undici'
-import { ProcuraError } from '../../errors.js'
+import { isProcuraError, ProcuraError } from '../../errors.js'
 
 /** Where an https origin is reached: itself, or the address that the `connect` map names. */
 export type Reach = (origin: string) => string
@@ -56,11 +56,21 @@ export async function exchange(url: URL, call: HttpCall, reach: Reach): Promise<
 export async function readAtMost(response: Response, limit: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += (chunk as Uint8Array).length
-    if (size > limit)
-      throw new ProcuraError('SERVICE_UNAVAILABLE', { service: 'the server', why: 'too long an answer' })
-    chunks.push(chunk as Uint8Array)
+  try {
+    for await (const chunk of response.body ?? []) {
+      size += (chunk as Uint8Array).length
+      if (size > limit)
+        throw new ProcuraError('SERVICE_UNAVAILABLE', { service: 'the server', why: 'too long an answer' })
+      chunks.push(chunk as Uint8Array)
+    }
+  } catch (cause) {
+    if (isProcuraError(cause) || isAbort(cause)) throw cause
+    throw new ProcuraError('SERVICE_UNAVAILABLE', { service: 'the server', why: 'its answer broke off' }, { cause })
   }
   return Buffer.concat(chunks)
+}
+
+/** Its caller gave up: that is no fault of the server's. */
+function isAbort(cause: unknown): boolean {
+  return cause instanceof Error && ['AbortError', 'TimeoutError'].includes(cause.name)
 }

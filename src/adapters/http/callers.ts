@@ -5,7 +5,7 @@ import { methodOf, type Did } from '../../did/did.js'
 import { parsePublicKey, type PublicKey } from '../../ed25519.js'
 import { ProcuraError } from '../../errors.js'
 import type { Sealed } from '../../jws/compact.js'
-import type { Clock, Keys, Ledger, Subjects, Throttle } from '../../ports.js'
+import type { Clock, Keys, Ledger, Subject, Subjects, Throttle } from '../../ports.js'
 import { requireFresh } from '../../presentation/presentation.js'
 import { openProof, readProof, requireBound, type Proof } from '../../presentation/proof.js'
 import { bodyDigest } from '../../presentation/request.js'
@@ -41,6 +41,7 @@ export interface ProofPorts {
  * Says who it is, not what it may do. The register's key counts for who is registered; only did:key and admins are looked
  * up beside, so no stranger makes us fetch.
  *
+ * @param meet - told of a signer that is neither registered nor an admin, before anything of it is kept: keys cost nothing
  * @param counted - the kind of call, if it is bounded; it is counted in the same step that uses the proof up
  * @throws CALLER_UNKNOWN, RATE_LIMITED and the codes of steps 1–3, 7 and 13–15
  */
@@ -48,13 +49,16 @@ export async function proveCaller(
   request: FastifyRequest,
   rawBody: Uint8Array | null,
   ports: ProofPorts,
+  meet: () => Promise<void>,
   counted?: Counted,
 ): Promise<Did> {
   const [token, ...more] = headerValues(request.raw, PROOF_HEADER)
   if (token === undefined || more.length > 0)
     throw new ProcuraError('CALLER_UNKNOWN', { why: 'one Agent-Proof header is due' })
   const sealed = readProof(token)
-  const key = await keyOfCaller(sealed, ports)
+  const subject = await ports.subjects.find(sealed.signer)
+  if (subject === null && !ports.admins.has(sealed.signer)) await meet()
+  const key = await keyOfCaller(sealed, subject, ports)
   const { signer } = sealed
   const isFree = counted === undefined || ports.admins.has(signer)
   const throttles = isFree ? [] : [throttleOf(ports.limits, counted, signer)]
@@ -62,8 +66,7 @@ export async function proveCaller(
   return signer
 }
 
-async function keyOfCaller(sealed: Sealed, { keys, subjects, admins }: ProofPorts): Promise<PublicKey> {
-  const subject = await subjects.find(sealed.signer)
+async function keyOfCaller(sealed: Sealed, subject: Subject | null, { keys, admins }: ProofPorts): Promise<PublicKey> {
   if (subject !== null) return parsePublicKey(Buffer.from(subject.key, 'base64url'), sealed.kid)
   if (methodOf(sealed.signer) !== 'key' && !admins.has(sealed.signer)) {
     throw new ProcuraError('CALLER_UNKNOWN', { why: `${sealed.signer} is not known here` })

@@ -39,6 +39,9 @@ export function eventRoutes(
     const after = from === undefined ? await feed.last() : numberOf('after', from)
     void reply.header('cache-control', 'no-store')
     if (wantsPage(request)) return feed.page(after, Math.min(Number(query.limit ?? MAX_PAGE), MAX_PAGE))
+    // what the answer would say beside, to browsers above all, the stream says
+    for (const [name, value] of Object.entries(reply.getHeaders()))
+      if (value !== undefined) reply.raw.setHeader(name, value)
     feed.stream(reply.raw, after)
     return reply.hijack()
   })

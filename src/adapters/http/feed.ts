@@ -54,7 +54,7 @@ export interface ServedFeed {
    * Writes the feed to `to` from `after` on, until the reader goes, cannot keep up, or the feed closes: a heartbeat, what
    * there is, a heartbeat, and from then on what comes, with a heartbeat at least every ten seconds.
    *
-   * @throws SERVICE_UNAVAILABLE - too many readers
+   * @throws SERVICE_UNAVAILABLE - too many readers, or it is closed
    */
   stream(to: ServerResponse, after: number): void
   /** Ends all streams. */
@@ -88,6 +88,7 @@ export function serveFeed(parts: FeedParts): ServedFeed {
   const readers = new Map<ServerResponse, () => void>()
   let timer: NodeJS.Timeout | null = null
   let looking = false
+  let isClosed = false
   let last = 0
 
   async function tokenOf(what: string, claims: object, signer: Signer): Promise<string> {
@@ -195,6 +196,8 @@ export function serveFeed(parts: FeedParts): ServedFeed {
     },
     last: async () => (await outbox.span()).last,
     stream(to, after) {
+      // nobody would end it any more, and the service waits for every answer
+      if (isClosed) throw new ProcuraError('SERVICE_UNAVAILABLE', { service: 'the feed', why: 'it stops' })
       if (readers.size >= maxReaders) {
         throw new ProcuraError('SERVICE_UNAVAILABLE', { service: 'the feed', why: 'it has too many readers' })
       }
@@ -215,7 +218,10 @@ export function serveFeed(parts: FeedParts): ServedFeed {
         () => to.destroy(),
       )
     },
-    close: closeAll,
+    close() {
+      isClosed = true
+      closeAll()
+    },
   }
 }
 

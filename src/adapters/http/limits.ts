@@ -67,13 +67,15 @@ const REMEMBERED = 20_000
  * @param redis - an ioredis connection
  */
 export async function createBounds(app: FastifyInstance, limits: CallLimits, redis: object | null): Promise<Bounds> {
-  const store = redis === null ? { cache: REMEMBERED } : { redis, nameSpace: 'procura:calls:' }
-  await app.register(rateLimit, { global: false, ...store })
+  await app.register(rateLimit, { global: false, ...(redis === null ? {} : { redis, nameSpace: 'procura:calls:' }) })
   const names = new WeakMap<FastifyRequest, string>()
+  // read for each counter, though its type does not say so: what the plugin is given counts for none of them
+  const remembered = { cache: REMEMBERED }
   const counter = ({ max, per }: Limit, keyGenerator?: (request: FastifyRequest) => string) => {
     const count = app.createRateLimit({
       max,
       timeWindow: per * 1000,
+      ...remembered,
       ...(keyGenerator === undefined ? {} : { keyGenerator }),
     })
     return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {

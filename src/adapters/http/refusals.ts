@@ -1,13 +1,19 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyError, FastifyInstance } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isProcuraError, ProcuraError } from '../../errors.js'
 import { headerValues } from './guard.js'
 import { PROBLEM, toProblem, toRefusal } from './problem.js'
 
-/** Answers what handlers and Fastify throw, and what is not served, with problem documents. */
-export function answerRefusals(app: FastifyInstance, onDefect: (error: unknown) => void): void {
-  app.setErrorHandler((error: FastifyError, _request, reply) => {
+/**
+ * Answers what was thrown with a problem document.
+ *
+ * @param onDefect - told of what is answered with 500
+ */
+export function refusing(
+  onDefect: (error: unknown) => void,
+): (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => FastifyReply {
+  return (error, _request, reply) => {
     const refusal = toRefusal(asRefusal(error))
     if (refusal.kind === 'misconfigured') onDefect(error)
     const problem = toProblem(refusal, true)
@@ -20,7 +26,12 @@ export function answerRefusals(app: FastifyInstance, onDefect: (error: unknown) 
       .code(status)
       .type(PROBLEM)
       .send({ ...problem, status })
-  })
+  }
+}
+
+/** Answers what handlers and Fastify throw, and what is not served, with problem documents. */
+export function answerRefusals(app: FastifyInstance, onDefect: (error: unknown) => void): void {
+  app.setErrorHandler(refusing(onDefect))
   app.setNotFoundHandler((request, reply) =>
     reply
       .code(404)

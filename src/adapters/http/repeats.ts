@@ -38,7 +38,11 @@ export function createRepeats(answers: Answers, transactions: Transactions, cloc
       const asked = await answers.claim(name, request, now, now + KEPT)
       if (asked !== null && asked.request !== request) throw new ProcuraError('IDEMPOTENCY_CONFLICT', {})
       if (asked !== null && asked.answer !== null) return { answer: JSON.parse(asked.answer), isReplay: true }
-      const answer = await work()
+      const answer = await work().catch(async (refusal: unknown) => {
+        // a transaction undoes its claim by itself
+        if (!isAtomic) await answers.forget(name)
+        throw refusal
+      })
       await answers.keep(name, JSON.stringify(answer))
       return { answer, isReplay: false }
     }

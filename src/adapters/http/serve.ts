@@ -29,8 +29,16 @@ interface CallersOf {
 export type Answered<O extends Operation> =
   FastifyReply | (O['answer'] extends z.ZodType ? z.input<O['answer']> : string | null)
 
-/** Serves an operation. */
-export type Serve = <O extends Operation>(operation: O, handle: (call: Call<O>) => Promise<Answered<O>>) => void
+/**
+ * Serves an operation.
+ *
+ * @param look - what has to be looked up elsewhere first: the transaction that keeps an answer waits for no other host
+ */
+export type Serve = <O extends Operation>(
+  operation: O,
+  handle: (call: Call<O>) => Promise<Answered<O>>,
+  look?: (call: Call<O>) => Promise<unknown>,
+) => void
 
 /** What all operations need. */
 export interface ServeParts extends ProofPorts {
@@ -46,7 +54,7 @@ export interface ServeParts extends ProofPorts {
  * schemas, and what may not happen twice happens once.
  */
 export function serveOn(app: FastifyInstance, parts: ServeParts): Serve {
-  return (operation, handle) => {
+  return (operation, handle, look) => {
     app.route({
       method: operation.method,
       url: operation.path.replaceAll(/\{(\w+)\}/g, ':$1'),
@@ -54,6 +62,7 @@ export function serveOn(app: FastifyInstance, parts: ServeParts): Serve {
       handler: async (request, reply) => {
         const by = await whoCalls(operation, request, reply, parts)
         const call = { ...read(operation, request), by, request, reply } as Call<typeof operation>
+        await look?.(call)
         const answer = await repeated(operation, call, () => handle(call), parts)
         if (answer === reply) return reply
         void reply.code(operation.status)
@@ -66,7 +75,10 @@ export function serveOn(app: FastifyInstance, parts: ServeParts): Serve {
   }
 }
 
-/** Proves who calls. Who cannot is counted by its address, and all others by what they proved; admins are not. */
+/**
+ * Proves who calls. Who cannot, or nobody knows, is counted by its address, and who calls by what it proved; admins are
+ * not.
+ */
 async function whoCalls(
   { caller, counted, isProbe = false }: Operation,
   request: FastifyRequest,
@@ -74,8 +86,10 @@ async function whoCalls(
   parts: ServeParts,
 ): Promise<CallersOf[CallerKind]> {
   const { bounds, resourceServers, admins } = parts
+  let met: Promise<void> | undefined
+  const meet = (): Promise<void> => (met ??= bounds.stranger(request, reply))
   if (caller === 'anyone') {
-    if (!isProbe) await bounds.stranger(request, reply)
+    if (!isProbe) await meet()
     return null
   }
   try {
@@ -85,14 +99,12 @@ async function whoCalls(
       if (counted !== undefined) await countCall(counted, server, parts)
       return server
     }
-    const did = await proveCaller(request, parts.bodyOf(request), parts, counted)
+    const did = await proveCaller(request, parts.bodyOf(request), parts, meet, counted)
     const isAdmin = admins.has(did)
     if (!isAdmin) await bounds.subject(request, reply, did)
     return { did, isAdmin }
   } catch (error) {
-    if (isProcuraError(error) && (error.kind === 'unauthenticated' || error.kind === 'malformed')) {
-      await bounds.stranger(request, reply)
-    }
+    if (isProcuraError(error) && (error.kind === 'unauthenticated' || error.kind === 'malformed')) await meet()
     throw error
   }
 }

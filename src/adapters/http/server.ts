@@ -10,7 +10,7 @@ import { documentApi } from './docs.js'
 import { eventRoutes, type EventParts } from './events.js'
 import { createBounds, type CallLimits, type Limits, type RequestLimits } from './limits.js'
 import { publicRoutes, type PublicParts } from './public-routes.js'
-import { answerRefusals, refuseBeforeRouting, refuseOnTheWire } from './refusals.js'
+import { answerRefusals, refuseBeforeRouting, refuseOnTheWire, refusing } from './refusals.js'
 import { createRepeats } from './repeats.js'
 import { serveOn } from './serve.js'
 import { endSilentConnections } from './silent.js'
@@ -55,6 +55,8 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     // while it stops, what still comes is served: `Connection: close` tells who asks to ask elsewhere next time
     return503OnClosing: false,
     clientErrorHandler: refuseOnTheWire,
+    // targets that no route can read
+    frameworkErrors: (...asked) => void refusing(parts.onDefect)(...asked),
   })
   const bodies = keepRawBodies(app)
   await app.register(helmet, { enableCSPNonces: false })

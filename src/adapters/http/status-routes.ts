@@ -24,7 +24,11 @@ export interface StatusParts {
 export function statusRoutes(serve: Serve, { issuer, registrar, subjects }: StatusParts): void {
   serve(OPERATIONS.statusList, async ({ params }) => (await issuer.list(params.list)).token)
 
-  serve(OPERATIONS.allocate, ({ body: { chain, count }, by }) => issuer.leaseUnder(chain, by.did, count))
+  serve(
+    OPERATIONS.allocate,
+    ({ body: { chain, count }, by }) => issuer.leaseUnder(chain, by.did, count),
+    ({ body: { chain }, by }) => issuer.requireHolder(chain, by.did).catch(requireFound),
+  )
 
   serve(OPERATIONS.publish, async ({ by: { did, isAdmin } }) => {
     if (!isAdmin) throw new ProcuraError('CALLER_FORBIDDEN', { caller: did, what: 'publish' })
@@ -45,6 +49,11 @@ export function statusRoutes(serve: Serve, { issuer, registrar, subjects }: Stat
     const state = (await subjects.find(agent))?.state
     if (state !== undefined && from.includes(state)) await registrar[verb](agent, by)
   }
+}
+
+/** What could not be looked up would not be found a moment later; whatever else is wrong is refused where it is done. */
+function requireFound(error: unknown): void {
+  if (!isProcuraError(error) || error.code.startsWith('DID_')) throw error
 }
 
 interface Move {

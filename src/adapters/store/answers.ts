@@ -1,4 +1,4 @@
-import { type DataSource, LessThanOrEqual, type Repository } from 'typeorm'
+import { type DataSource, IsNull, LessThanOrEqual, type Repository } from 'typeorm'
 import type { Answers, Asked } from '../../ports.js'
 import type { UnixSeconds } from '../../time.js'
 import { type AnswerRow, AnswerTable } from './answer-entities.js'
@@ -25,5 +25,10 @@ export class AnswerRows implements Answers {
   /** Puts it beside the claim. */
   async keep(name: string, answer: string): Promise<void> {
     await this.#rows.update({ name }, { answer })
+  }
+
+  /** What was answered stays. */
+  async forget(name: string): Promise<void> {
+    await this.#rows.delete({ name, answer: IsNull() })
   }
 }
