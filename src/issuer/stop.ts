@@ -1,6 +1,6 @@
 import { isStoredIssuerProved } from '../delegation/stored.js'
 import type { Did } from '../did/did.js'
-import { ProcuraError } from '../errors.js'
+import { isProcuraError, ProcuraError } from '../errors.js'
 import type { StoredCredential } from '../ports.js'
 import { batchesOf, doneOf, type Changes, type StatusChange } from './change.js'
 import type { Issuer, IssuerIdentity, IssuerPorts } from './issuer.js'
@@ -14,11 +14,14 @@ export function createStops(
   { clock, credentials, keys, statusRows }: IssuerPorts,
   changes: Changes,
 ): Pick<Issuer, 'concerning' | 'kill' | 'suspendSubject' | 'resumeSubject' | 'revokeIssuedBefore'> {
-  /** Only where the issuer's name is proved: an index belongs to whom it was leased to. */
+  /**
+   * Only where the issuer's name is proved: an index belongs to whom it was leased to. A name whose document cannot be
+   * had proves nothing; whoever hosts it keeps nobody from being stopped.
+   */
   async function proved(all: readonly StoredCredential[]): Promise<readonly StoredCredential[]> {
-    const found = new Map<string, StoredCredential>()
-    for (const one of all) if (await isStoredIssuerProved(one, keys)) found.set(one.digest, one)
-    return [...found.values()]
+    const answers = await Promise.all(all.map(one => isStoredIssuerProved(one, keys).catch(asUnproved)))
+    const found = all.filter((_, index) => answers[index])
+    return [...new Map(found.map(one => [one.digest, one])).values()]
   }
 
   async function concerned(did: Did): Promise<readonly StoredCredential[]> {
@@ -67,4 +70,10 @@ export function createStops(
       return { revoked, unseen }
     },
   }
+}
+
+/** What the world would not say of a name is no proof of it; what storage could not say is another matter. */
+function asUnproved(error: unknown): false {
+  if (isProcuraError(error) && /^(DID|KEY)_/.test(error.code)) return false
+  throw error
 }
