@@ -1,5 +1,7 @@
 import { openService, type ServiceOptions } from './service.js'
 
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
 /** Runs the service until SIGINT or SIGTERM: `procura serve`. */
 export async function serve(options: ServiceOptions & { readonly print: (line: string) => void }): Promise<void> {
   const service = await openService(options)
@@ -10,9 +12,13 @@ export async function serve(options: ServiceOptions & { readonly print: (line: s
   print(`  operator  ${operator} (wallet ${config.operator})`)
   print(`  storage   ${storage}`)
   print(`  try next  curl ${address}/.well-known/did.json`)
-  await new Promise(resolve => {
-    process.once('SIGINT', resolve)
-    process.once('SIGTERM', resolve)
+  await new Promise<void>(resolve => {
+    const stop = (): void => {
+      // whoever signals once more does not want to wait
+      for (const signal of SIGNALS) process.off(signal, stop)
+      resolve()
+    }
+    for (const signal of SIGNALS) process.on(signal, stop)
   })
   print('procura stops')
   await service.close()

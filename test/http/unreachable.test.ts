@@ -23,19 +23,24 @@ const AUTHORITY = { more: 1, audience: [API], grants: [{ resource: `${API}/**`, 
 async function delegationUnder(root: string, digest: string): Promise<string> {
   const claims = JSON.parse(Buffer.from(root.split('.')[1] ?? '', 'base64url').toString()) as JsonObject
   const { authority } = claims['credentialSubject'] as { readonly authority: JsonObject }
-  const { more: _, statusIssuers: __, ...rest } = authority
-  const { credentialStatus: ___, ...kept } = claims
+  const without = (of: JsonObject, ...names: readonly string[]): JsonObject =>
+    Object.fromEntries(Object.entries(of).filter(([name]) => !names.includes(name)))
   const to = party('bob')
   const now = Math.floor(Date.now() / 1000)
   const id = 'urn:uuid:0192f5c2-0000-7000-8000-000000000001'
   const link = {
-    ...kept,
+    ...without(claims, 'credentialStatus'),
     ...{ id, jti: id, type: ['VerifiableCredential', DELEGATION], issuer: SLOW.did, iss: SLOW.did, sub: to.did },
     ...{ iat: now, validFrom: toDate(now), validUntil: toDate(now + 290), exp: now + 290 },
     cnf: { jwk: { crv: 'Ed25519', kty: 'OKP', x: to.publicKey.x } },
     credentialSubject: {
       id: to.did,
-      authority: { ...rest, hop: 1, more: 0, parent: { id: claims['id'] ?? '', digest } },
+      authority: {
+        ...without(authority, 'statusIssuers'),
+        hop: 1,
+        more: 0,
+        parent: { id: claims['id'] ?? '', digest },
+      },
     },
   }
   return signJws(link, 'vc+jwt', SLOW)

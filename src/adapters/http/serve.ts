@@ -58,7 +58,7 @@ export function serveOn(app: FastifyInstance, parts: ServeParts): Serve {
     app.route({
       method: operation.method,
       url: operation.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-      exposeHeadRoute: operation.cache !== undefined,
+      exposeHeadRoute: operation.cache !== undefined || operation.isProbe === true,
       handler: async (request, reply) => {
         const by = await whoCalls(operation, request, reply, parts)
         const call = { ...read(operation, request), by, request, reply } as Call<typeof operation>
