@@ -6,6 +6,8 @@ import { provingLog, type ProvingLog } from '../adapters/audit/proofs.js'
 import { openSearch } from '../adapters/audit/search.js'
 import { anyOf, type AnyLog } from '../adapters/audit/several.js'
 import type { AuditParts } from '../adapters/http/audit-routes.js'
+import { figuresOf } from '../adapters/store/figures.js'
+import type { Store } from '../adapters/store/store.js'
 import { createMetrics, type Metrics } from '../adapters/telemetry/metrics.js'
 import { systemClock } from '../adapters/system.js'
 import { keyFileRefusal, makeKeyFile, readKeyFile } from '../adapters/veramo/key-file.js'
@@ -52,6 +54,18 @@ export function openMetrics(log: AuditLog): Metrics {
   const metrics = createMetrics()
   metrics.watch('procura_audit_records', 'records of the audit log that are on the disk', () => log.size())
   return metrics
+}
+
+/** Adds what the service's store can tell. */
+export function watchStore(metrics: Metrics, store: Pick<Store, 'dataSource'>): void {
+  const figures = figuresOf(store)
+  metrics.watch('procura_replay_entries', 'presentations and proofs remembered, so that none counts twice', () =>
+    figures.replays(),
+  )
+  metrics.watch('procura_status_list_age_seconds', 'seconds since the oldest served list was signed', async () => {
+    const signedAt = await figures.oldestSignature()
+    return signedAt === null ? null : Math.max(0, systemClock.now() - signedAt)
+  })
 }
 
 /** What the service answers with about its log. @throws STORAGE_UNAVAILABLE */

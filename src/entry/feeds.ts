@@ -4,6 +4,7 @@ import type { Did } from '../did/did.js'
 import { ProcuraError } from '../errors.js'
 import type { Policy } from '../policy/policy.js'
 import type { FeedPositions, Streams } from '../ports.js'
+import type { UnixSeconds } from '../time.js'
 import { findKey } from '../verifier/checks.js'
 import type { LocalVerifier } from '../verifier/verifier.js'
 import type { Network } from './parts.js'
@@ -25,6 +26,8 @@ export interface FeedsOptions {
   readonly secrets?: Readonly<Record<string, string>>
   /** an issuer whose state is at hand: nobody asks himself over the network */
   readonly own?: Did
+  /** told when the verifiers know of a revocation, with its time */
+  readonly onLearned?: (at: UnixSeconds) => void
 }
 
 /**
@@ -32,7 +35,14 @@ export interface FeedsOptions {
  *
  * @throws CONFIG_INVALID - a secret for a feed that no policy names
  */
-export function openFeeds({ policies, network, positions, secrets = {}, own }: FeedsOptions): Feeds {
+export function openFeeds({
+  policies,
+  network,
+  positions,
+  secrets = {},
+  own,
+  onLearned = () => undefined,
+}: FeedsOptions): Feeds {
   const { keys, statusLists, fetch } = network
   const named = policies.flatMap(policy => policy.feeds.map(feed => ({ ...feed, policy })))
   const wanted = new Map(named.filter(({ issuer }) => issuer !== own).map(one => [`${one.issuer} ${one.url}`, one]))
@@ -42,8 +52,9 @@ export function openFeeds({ policies, network, positions, secrets = {}, own }: F
   return {
     start(verifiers) {
       const listener: FeedListener = {
-        async learn(event) {
+        async learn(event, at) {
           await Promise.all(verifiers.map(verifier => verifier.learn(event)))
+          onLearned(at)
         },
         expire: list => statusLists.expire(list),
       }

@@ -21,7 +21,7 @@ import { createIssuer } from '../issuer/issuer.js'
 import { parseIssuingPolicy, requireAsStrict } from '../policy/issuing.js'
 import { createRegistrar } from '../registrar/registrar.js'
 import { createVerifier } from '../verifier/verifier.js'
-import { openAuditDesk, openAudits, openMetrics } from './audit.js'
+import { openAuditDesk, openAudits, openMetrics, watchStore } from './audit.js'
 import { markerOf, readConfig, type Config } from './config.js'
 import { openFeeds } from './feeds.js'
 import { announcing, withOwnLists } from './own-lists.js'
@@ -129,6 +129,7 @@ async function start(
     listLength: config.status.bits,
   })
   opened.push(() => store.close())
+  watchStore(metrics, store)
   const marker = await openMarker(markerOf(config), () => log.size())
   marker.requireReached({ sequence: await store.statusRepair.sequence(), auditSize: await log.size() })
 
@@ -145,7 +146,13 @@ async function start(
   const statusBase = `${config.origin}/v1/status/`
   const bell = new Bell()
   const outbox = announcing(store, shared.revocations, did, bell)
-  const issuer = createIssuer({ keys, statusBase }, { ...shared, ...store, outbox, audit, marker, nextSecond })
+  const issuer = createIssuer(
+    { keys, statusBase },
+    {
+      ...{ ...shared, ...store, outbox, audit, marker, nextSecond },
+      onShown: since => metrics.spread('list', since),
+    },
+  )
   const tending = keepPublished(issuer, onDefect)
   opened.push(() => tending.end())
   const statusLists = withOwnLists(issuer, statusBase, network.statusLists)
@@ -158,7 +165,10 @@ async function start(
     }),
   )
   const policies = servers.map(({ policy }) => policy)
-  const feeds = openFeeds({ policies, network, positions: shared.feedPositions, own: did })
+  const feeds = openFeeds({
+    ...{ policies, network, positions: shared.feedPositions, own: did },
+    onLearned: at => metrics.spread('feed', at),
+  })
   const resourceServers = servers.map(({ policy, ...server }) => {
     const verifier = createVerifier(policy, { ...shared, statusLists, streams: feeds, audit })
     return { ...server, verifier: traced(metrics.timed(verifier)) }

@@ -4,6 +4,7 @@ import { isProcuraError, type ProcuraError } from '../errors.js'
 import type { Announcement, StatusPurpose, StoredCredential } from '../ports.js'
 import type { IssuerIdentity, IssuerPorts, Revoked } from './issuer.js'
 import { byList, type Placed, type Places } from './places.js'
+import type { UnixSeconds } from '../time.js'
 import type { Publisher } from './publish.js'
 
 /** What can be done to a credential's status. Revoking is for ever; a suspension is lifted by resuming. */
@@ -79,7 +80,7 @@ export function createChanges(
   places: Places,
   publisher: Publisher,
 ): Changes {
-  const { audit, clock, credentials, statusRows, outbox } = ports
+  const { audit, clock, credentials, statusRows, outbox, onShown = () => undefined } = ports
 
   /** Inside a transaction. The record comes first: what cannot be recorded is not done. */
   async function write(
@@ -138,10 +139,15 @@ export function createChanges(
     async apply(batches, change, by, onDone = () => undefined) {
       const found: (Placed | ProcuraError)[] = []
       const reached = new Map<string, number>()
+      const since = new Map<string, UnixSeconds>()
       for await (const batch of batches) {
         const some = await places.find(batch.credentials, MEANING[change].purpose)
         const placed = some.filter((one): one is Placed => !isProcuraError(one))
-        for (const [list, changes] of await changeAll(placed, change, by, batch)) reached.set(list, changes)
+        const now = clock.now()
+        for (const [list, changes] of await changeAll(placed, change, by, batch)) {
+          reached.set(list, changes)
+          if (!since.has(list)) since.set(list, now)
+        }
         found.push(...some)
         onDone(found.length)
       }
@@ -152,6 +158,8 @@ export function createChanges(
         await Promise.all(
           [...lists].map(async list => {
             versions.set(list, await publisher.shown(list, reached.get(list) ?? (await changesOf(list))))
+            const began = since.get(list)
+            if (began !== undefined && MEANING[change].to === 'set') onShown(began)
           }),
         )
       })

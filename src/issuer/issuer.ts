@@ -50,6 +50,8 @@ export interface IssuerPorts extends Transactions {
   readonly audit: Audit
   /** resolves when the next whole second of the clock has begun */
   readonly nextSecond: () => Promise<void>
+  /** told when a list that is published shows what was taken back, with the time of that */
+  readonly onShown?: (since: UnixSeconds) => void
 }
 
 /** What an issuer is asked to grant. The rest of the authority (`v`, `hop`, status issuers) it fills in itself. */

@@ -8,7 +8,7 @@ import { parseJson } from '../../json.js'
 import type { Sealed } from '../../jws/compact.js'
 import type { Announced, Clock, FeedPositions, RevocationEvent } from '../../ports.js'
 import { listOf, object, read, text } from '../../shape.js'
-import { SKEW } from '../../time.js'
+import { SKEW, type UnixSeconds } from '../../time.js'
 import { messagesOf } from './event-stream.js'
 import type { StreamingFetch } from './fetch.js'
 import { createWatch, type Moment } from './watch.js'
@@ -22,8 +22,8 @@ export interface FeedSource {
 
 /** Who heeds what a feed says. */
 export interface FeedListener {
-  /** A credential was revoked, or an agent stopped: for good. */
-  learn(event: RevocationEvent): Promise<void>
+  /** A credential was revoked, or an agent stopped: for good, at `at`. */
+  learn(event: RevocationEvent, at: UnixSeconds): Promise<void>
   /** A list changed: it has to be asked for anew. */
   expire(list: string): void
 }
@@ -105,10 +105,10 @@ export function followFeed(source: FeedSource, options: FollowOptions): Followin
     seq = next
   }
 
-  async function heed({ type, target, status, seq: number }: Announced): Promise<void> {
+  async function heed({ type, target, status, seq: number, at }: Announced): Promise<void> {
     if (number <= seq) return
     if (number > seq + 1) throw broken(`event ${number} came after ${seq}`)
-    if (type === 'revoked' || type === 'killed') await listener.learn({ target, signer: issuer })
+    if (type === 'revoked' || type === 'killed') await listener.learn({ target, signer: issuer }, at)
     if (status !== null) listener.expire(status.url)
     seq = number
   }
