@@ -4,6 +4,7 @@ import { Bell } from '../adapters/http/feed.js'
 import { createServer } from '../adapters/http/server.js'
 import { openMarker } from '../adapters/marker/file.js'
 import { openRedis } from '../adapters/state/redis.js'
+import { keyEventsOf } from '../adapters/store/key-events.js'
 import { storeState } from '../adapters/store/state.js'
 import type { Store } from '../adapters/store/store.js'
 import { createLog } from '../adapters/telemetry/log.js'
@@ -17,7 +18,7 @@ import { createHosting, type Hosting } from '../did/hosting.js'
 import { didWebOf } from '../did/web.js'
 import { ProcuraError } from '../errors.js'
 import type { JsonObject } from '../json.js'
-import { createIssuer } from '../issuer/issuer.js'
+import { createIssuer, type Issuer } from '../issuer/issuer.js'
 import { parseIssuingPolicy, requireAsStrict } from '../policy/issuing.js'
 import { createRegistrar } from '../registrar/registrar.js'
 import { createVerifier } from '../verifier/verifier.js'
@@ -153,7 +154,14 @@ async function start(
       onShown: since => metrics.spread('list', since),
     },
   )
-  const tending = keepPublished(issuer, onDefect)
+  const keyEvents = keyEventsOf({ ...store, transaction: work => store.transaction(work) })
+  const recordKeys = (): Promise<void> => keyEvents.hand(event => audit.record(event))
+  await recordKeys()
+  const tend: Issuer['tend'] = async () => {
+    await recordKeys().catch(onDefect)
+    return issuer.tend()
+  }
+  const tending = keepPublished({ tend }, onDefect)
   opened.push(() => tending.end())
   const statusLists = withOwnLists(issuer, statusBase, network.statusLists)
   const issuing = parseIssuingPolicy(await readJsonFile(config.policy), config.policy)
