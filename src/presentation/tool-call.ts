@@ -7,6 +7,8 @@ import { bodyDigest, type ReceivedRequest } from './request.js'
 export const PRESENTATION_META = 'procura/presentation'
 /** See {@link PRESENTATION_META}. */
 export const APPROVAL_META = 'procura/approval'
+/** Where a call's W3C trace context travels. @see https://modelcontextprotocol.io/seps/414-request-meta */
+export const TRACE_META = 'traceparent'
 
 /** A call of an MCP tool, whatever it travels over. */
 export interface ToolCall {

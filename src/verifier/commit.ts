@@ -38,15 +38,23 @@ export interface Facts {
   /** how old a status list may be, for the risk of the action */
   readonly maxAge: ListAge
   readonly watched: readonly Watched[]
+  /** the trace that the decision belongs to */
+  readonly correlationId: string | null
+}
+
+/** What is known of the decision while its reservation is looked at. */
+interface Known extends Watch {
+  correlationId: string | null
 }
 
 /** The facts as a ledger keeps them. */
-export function toFacts(policy: Policy, maxAge: ListAge, { live }: Watch): Json {
+export function toFacts(policy: Policy, maxAge: ListAge, { live }: Watch, correlationId: string | null): Json {
   const facts: Facts = {
     self: policy.self,
     policyVersion: policy.version,
     maxAge,
     watched: live.map(({ watched }) => watched),
+    correlationId,
   }
   return facts as unknown as Json
 }
@@ -57,10 +65,10 @@ export function toFacts(policy: Policy, maxAge: ListAge, { live }: Watch): Json 
  * (profile §7). Verifies no signature but that of a list that was published since.
  */
 export function recheck(decisionId: string, ports: CommitPorts): Promise<Commitment> {
-  return answer(decisionId, null, ports, async watch => {
-    const { state, facts } = await find(decisionId, ports)
+  return answer(decisionId, null, ports, async known => {
+    const { state, facts } = await find(decisionId, ports, known)
     if (state !== 'open') throw closed(state)
-    await requireStanding(facts, ports, watch)
+    await requireStanding(facts, ports, known)
   })
 }
 
@@ -70,9 +78,9 @@ export function recheck(decisionId: string, ports: CommitPorts): Promise<Commitm
  * committed. A refusal leaves an open reservation open: release it, or let it expire, and then the charge stays.
  */
 export function commit(decisionId: string, ports: CommitPorts): Promise<Commitment> {
-  return answer(decisionId, 'commit', ports, async watch => {
-    const { state, facts } = await find(decisionId, ports)
-    if (state === 'open' || state === 'committed') await requireStanding(facts, ports, watch)
+  return answer(decisionId, 'commit', ports, async known => {
+    const { state, facts } = await find(decisionId, ports, known)
+    if (state === 'open' || state === 'committed') await requireStanding(facts, ports, known)
     const now = await ports.ledger.close(decisionId, 'committed', readClock(ports.clock))
     if (now !== 'committed') throw closed(now ?? 'gone')
   })
@@ -80,8 +88,8 @@ export function commit(decisionId: string, ports: CommitPorts): Promise<Commitme
 
 /** Gives back what was charged, because the effect did not happen. Releasing twice gets the same answer. */
 export function release(decisionId: string, ports: CommitPorts): Promise<Commitment> {
-  return answer(decisionId, 'release', ports, async () => {
-    await find(decisionId, ports)
+  return answer(decisionId, 'release', ports, async known => {
+    await find(decisionId, ports, known)
     const now = await ports.ledger.close(decisionId, 'released', readClock(ports.clock))
     if (now !== 'released') throw closed(now ?? 'gone')
   })
@@ -90,12 +98,14 @@ export function release(decisionId: string, ports: CommitPorts): Promise<Commitm
 async function find(
   decisionId: string,
   { policy, ledger, clock }: CommitPorts,
+  known: Known,
 ): Promise<{ readonly state: Held['state']; readonly facts: Facts }> {
   // callers without types hand over anything, and a store may take nothing for anything
   const held = typeof decisionId === 'string' ? await ledger.held(decisionId, readClock(clock)) : null
   const facts = held?.facts as unknown as Facts | undefined
   // a reservation of another audience is none of this verifier's
   if (held === null || facts?.self !== policy.self) throw new ProcuraError('NOT_FOUND', { what: 'such reservation' })
+  known.correlationId = facts.correlationId
   return { state: held.state, facts }
 }
 
@@ -129,20 +139,21 @@ async function answer(
   decisionId: string,
   type: 'commit' | 'release' | null,
   ports: CommitPorts,
-  act: (watch: Watch) => Promise<void>,
+  act: (known: Known) => Promise<void>,
 ): Promise<Commitment> {
-  const watch: Watch = { link: null, live: [] }
+  const known: Known = { link: null, live: [], correlationId: null }
   const record = async (entry: Commitment): Promise<void> => {
-    if (type !== null) await ports.audit.record({ type, at: readClock(ports.clock), ...entry })
+    if (type === null) return
+    await ports.audit.record({ type, at: readClock(ports.clock), ...entry, correlationId: known.correlationId })
   }
   try {
-    await act(watch)
+    await act(known)
     const yes: Commitment = { decisionId, allow: true, code: null, link: null }
     await record(yes)
     return yes
   } catch (thrown) {
     const { code, kind, message: detail } = toProcuraError(thrown)
-    const no: Commitment = { decisionId, allow: false, code, kind, detail, link: watch.link }
+    const no: Commitment = { decisionId, allow: false, code, kind, detail, link: known.link }
     await record(no).catch(() => undefined)
     return no
   }

@@ -23,7 +23,7 @@ import {
 } from './checks.js'
 import { RESERVATION, toFacts } from './commit.js'
 import { readClock } from './clock.js'
-import { evidence, nothingKnown, recordOf, refusal, type Decision, type Known } from './decision.js'
+import { evidence, nothingKnown, recordOf, refusal, traceOf, type Decision, type Known } from './decision.js'
 import { requireCurrent, requireIdentities } from './identities.js'
 import { requireLive } from './live.js'
 import type { Verdicts } from './verdicts.js'
@@ -116,7 +116,7 @@ export async function decide(
     known.approvedBy = approved?.by ?? null
     known.step = 18
     const uses = [useOf(presentation, leafOf(chain).key), ...(approved === null ? [] : [approved.use])]
-    const hold = reserve ? reservation(known, demands, policy) : null
+    const hold = reserve ? reservation(known, demands, policy, received) : null
     await settle(uses, policy.self, root, chain, call, hold, then, trust.ledger)
     known.step = 19
     const reservedUntil = hold?.until ?? null
@@ -169,8 +169,9 @@ export function rulesOf({ maxTtl }: Root, { policy, keys }: Trust): ChainRules {
   return { maxTtl, binding, keys }
 }
 
-function reservation(known: Known, { maxStatusAge }: Demands, policy: Policy): Hold {
-  return { id: known.decisionId, until: known.now + RESERVATION, facts: toFacts(policy, maxStatusAge, known) }
+function reservation(known: Known, { maxStatusAge }: Demands, policy: Policy, { traceparent }: ReceivedRequest): Hold {
+  const facts = toFacts(policy, maxStatusAge, known, traceOf(traceparent))
+  return { id: known.decisionId, until: known.now + RESERVATION, facts }
 }
 
 /** What was taken back takes the verdicts on everything under it along. */

@@ -200,7 +200,7 @@ function kept(canonical: string): Json {
 }
 
 /** The trace that a `traceparent` names, or `null`. @see https://www.w3.org/TR/trace-context/#traceparent-header-field-values */
-function traceOf(traceparent: unknown): string | null {
+export function traceOf(traceparent: unknown): string | null {
   const [, trace] =
     /^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(textOf(traceparent) ?? '') ?? []
   return trace ?? null

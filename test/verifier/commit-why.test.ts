@@ -87,6 +87,7 @@ test.each([
               entries: [],
             },
           ],
+          correlationId: null,
         },
       },
     ])
@@ -226,8 +227,8 @@ describe('on record', () => {
       await verifier.recheck(id),
     ]
     expect(records).toEqual([
-      { type: 'release', at: NOW + 5, ...answers[1] },
-      { type: 'commit', at: NOW + 5, ...answers[2] },
+      { type: 'release', at: NOW + 5, ...answers[1], correlationId: null },
+      { type: 'commit', at: NOW + 5, ...answers[2], correlationId: null },
     ])
     expect(records[1]).toMatchObject({ allow: false, code: 'RESERVATION_CLOSED', kind: 'conflict', link: null })
   })

@@ -109,7 +109,7 @@ describe('committing', () => {
     const id = await reserved()
     const decisions = records.length
     await verifier.commit(id)
-    expect(records.slice(decisions)).toEqual([{ type: 'commit', at: NOW, ...yes(id) }])
+    expect(records.slice(decisions)).toEqual([{ type: 'commit', at: NOW, ...yes(id), correlationId: null }])
     const audit = { record: () => Promise.reject(new Error('disk full')) }
     expect(await createVerifier(policyOf(), { ...ports, audit }).commit(id)).toMatchObject({
       allow: false,

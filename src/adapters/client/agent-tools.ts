@@ -1,5 +1,6 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { RequestOptions } from '@modelcontextprotocol/sdk/shared/protocol.js'
+import { context, propagation } from '@opentelemetry/api'
 import { isObject, type Json, type JsonObject } from '../../json.js'
 import {
   APPROVAL_META,
@@ -44,7 +45,10 @@ export function agentTools(
     const due: PresentRequest = { ...said, ...toolRequest(server, { name, arguments: args }), audience }
     const attempt = async (request: PresentRequest): ReturnType<Client['callTool']> => {
       const approved = approval === undefined ? {} : { [APPROVAL_META]: approval }
-      const meta = { [PRESENTATION_META]: await agent.present(request), ...approved }
+      // the trace that is under way here, if any
+      const trace: Record<string, string> = {}
+      propagation.inject(context.active(), trace)
+      const meta = { ...trace, [PRESENTATION_META]: await agent.present(request), ...approved }
       return client.callTool({ name, arguments: { ...args }, _meta: meta }, undefined, options)
     }
     try {

@@ -4,7 +4,7 @@ import type { MessageExtraInfo } from '@modelcontextprotocol/sdk/types.js'
 import { s256 } from '../../encoding.js'
 import { ProcuraError } from '../../errors.js'
 import { canonicalize, isObject, member, without, type Json, type JsonObject } from '../../json.js'
-import { APPROVAL_META, audienceOf, PRESENTATION_META, toolRequest } from '../../presentation/tool-call.js'
+import { APPROVAL_META, audienceOf, PRESENTATION_META, toolRequest, TRACE_META } from '../../presentation/tool-call.js'
 import type { Verifier } from '../../verifier/verifier.js'
 import type { Allowed } from './allowed.js'
 import { answer, toParams, type Call } from './guard.js'
@@ -102,7 +102,9 @@ function readCall(params: JsonObject, url: string): Call {
     if (approval !== undefined && typeof approval !== 'string') throw wrong(APPROVAL_META, 'is not a string')
     return { shown, approval }
   }
-  return { received: toolRequest(url, { name, arguments: args }), credentials }
+  const trace = isObject(meta) ? member(meta, TRACE_META) : undefined
+  const traceparent = typeof trace === 'string' ? trace : undefined
+  return { received: { ...toolRequest(url, { name, arguments: args }), traceparent }, credentials }
 }
 
 const authorities = new WeakMap<object, Allowed>()
