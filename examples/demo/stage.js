@@ -30,9 +30,11 @@ const ML_ACTIONS = {
 
 /** Raises the curtain: company service, its ML platform, two foreign resource servers. */
 export async function openStage() {
-  const folder = await mkdtemp(join(tmpdir(), 'procura-demo-'))
+  // a folder of your own stays, with the audit logs in it
+  const own = process.env.DEMO_FOLDER
+  const folder = own ?? (await mkdtemp(join(tmpdir(), 'procura-demo-')))
   /** @type {(() => Promise<unknown>)[]} */
-  const closing = [() => rm(folder, { recursive: true, force: true })]
+  const closing = own === undefined ? [() => rm(folder, { recursive: true, force: true })] : []
   const secret = randomBytes(32).toString('base64url')
   const alice = await newPerson(`sqlite://${join(folder, 'alice.db')}`, 'alice')
   const service = await openService({ config: await writeConfig(folder, secret, alice), environment: {} })

@@ -10,6 +10,7 @@ import type { WalletAgent } from '../../src/entry/wallet.js'
 import type { JsonObject } from '../../src/json.js'
 import { recordsOf } from '../audit/records.js'
 import { API, openTestHome, type Home } from '../http/home.js'
+import { recordOfSpan } from './span-records.js'
 
 const exporter = new InMemorySpanExporter()
 const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
@@ -80,14 +81,7 @@ test('the delegation graph of a mission is rebuilt from exported spans alone, an
   const records = (await recordsOf(log)).filter(({ type }) => type === 'decision')
   expect(new Set(records.map(({ correlationId }) => correlationId))).toEqual(new Set([mission.spanContext().traceId]))
 
-  const told = decided.map(({ attributes }): JsonObject => ({
-    type: 'decision',
-    allow: attributes['procura.decision'] === 'allow',
-    code: (attributes['procura.code'] as string | undefined) ?? null,
-    root: (attributes['procura.root'] as string | undefined) ?? null,
-    path: attributes['procura.chain.path'] as string[],
-    digests: attributes['procura.chain.digests'] as string[],
-  }))
+  const told = decided.map(({ attributes }) => recordOfSpan(attributes))
   const graph = formatDelegations(delegationsOf(told))
   expect(graph).toEqual(formatDelegations(delegationsOf(records as readonly JsonObject[])))
   expect(graph.map(line => line.replace(/ {2}uEi.*$/, '').replace(/^.*─ /, ''))).toEqual([
