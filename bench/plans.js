@@ -16,7 +16,7 @@ import { systemIds } from '../dist/adapters/system.js'
 import { digestOf } from '../dist/encoding.js'
 
 /** @import { Store } from '../dist/adapters/store/store.js' */
-/** @import { State } from '../dist/ports.js' */
+/** @import { State } from '../dist/ports/deciding.js' */
 /** @typedef {{ readonly sql: string, readonly parameters: readonly unknown[] }} Statement */
 
 const { values } = parseArgs({

@@ -1,6 +1,6 @@
 import { isForbiddenHost } from '../src/adapters/resolve/address.js'
 import type { GuardedFetch } from '../src/adapters/resolve/fetch.js'
-import type { Ids } from '../src/ports.js'
+import type { Ids } from '../src/ports/world.js'
 
 /**
  * A network that is a table, for the real adapters above it: what they make of an answer stays true in tests. It refuses

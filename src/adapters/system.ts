@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
-import type { Clock, Ids } from '../ports.js'
+import type { Clock, Ids } from '../ports/world.js'
 
 /** The machine's clock, in whole seconds. */
 export const systemClock: Clock = { now: () => Math.floor(Date.now() / 1000) }

@@ -2,7 +2,7 @@ import { base58btc } from 'multiformats/bases/base58'
 import { parseJwk, parsePublicKey, toJwk, type PublicKey } from '../ed25519.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import { isObject, member, type Json, type JsonObject } from '../json.js'
-import type { Relationship } from '../ports.js'
+import type { Relationship } from '../ports/deciding.js'
 import type { UnixSeconds } from '../time.js'
 import type { Did, DidUrl } from './did.js'
 

@@ -1,6 +1,6 @@
 import { ProcuraError } from '../errors.js'
 import type { JsonObject } from '../json.js'
-import type { HostedDids, HostedKey } from '../ports.js'
+import type { HostedDids, HostedKey } from '../ports/register.js'
 import { didOf, isDid, type Did } from './did.js'
 import { MAX_METHODS, toDidDocument } from './document.js'
 import { didWebAt, didWebUrl, isWebDid } from './web.js'

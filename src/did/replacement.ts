@@ -1,4 +1,4 @@
-import type { SigningKey } from '../ports.js'
+import type { SigningKey } from '../ports/keys.js'
 import type { UnixSeconds } from '../time.js'
 
 /** A key is listed this long before it signs: twice what a verifier may rely on an older document, in seconds. */

@@ -3,7 +3,8 @@ import type { Store } from '../adapters/store/store.js'
 import type { Did } from '../did/did.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import type { Issuer } from '../issuer/issuer.js'
-import type { Outbox, Revocations, Snapshot, StatusLists } from '../ports.js'
+import type { Revocations, Snapshot, StatusLists } from '../ports/deciding.js'
+import type { Outbox } from '../ports/issuing.js'
 
 /** What is announced to others, verifiers on this database know in the same transaction; the feed looks right after it. */
 export function announcing(

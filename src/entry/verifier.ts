@@ -10,13 +10,14 @@ import { traced } from '../adapters/telemetry/spans.js'
 import type { JsonObject } from '../json.js'
 import { parsePolicy, type Policy } from '../policy/policy.js'
 import { createVerifier as create, type LocalVerifier, type Verifier } from '../verifier/verifier.js'
-import type { Audit, State, Transactions } from '../ports.js'
+import type { State } from '../ports/deciding.js'
+import type { Audit, Transactions } from '../ports/world.js'
 import { openFeeds } from './feeds.js'
 import { openNetwork, readJsonFile } from './parts.js'
 
 export { fileAudit } from './audit.js'
 export type { FeedStanding } from '../adapters/resolve/feed.js'
-export type { State } from '../ports.js'
+export type { State } from '../ports/deciding.js'
 export type { Commitment, Decision, LocalVerifier, Verifier } from '../verifier/verifier.js'
 
 /** What a verifier in this process needs. Nothing has a default that weakens it. */

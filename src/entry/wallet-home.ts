@@ -3,7 +3,7 @@ import { readAgentFile } from '../adapters/veramo/agent-file.js'
 import type { VeramoAgent } from '../adapters/veramo/agent.js'
 import { veramoVault, type VaultAgent, type VeramoVault } from '../adapters/veramo/vault.js'
 import { ProcuraError } from '../errors.js'
-import type { Additions, Transactions } from '../ports.js'
+import type { Additions, Transactions } from '../ports/world.js'
 import { AGENT_FILE, openHome, type Network } from './parts.js'
 import type { WalletOptions } from './wallet.js'
 

@@ -4,7 +4,7 @@ import { isDigest } from '../encoding.js'
 import { ProcuraError } from '../errors.js'
 import { isObject, member, type Json, type JsonObject } from '../json.js'
 import { openJws, readJws, type Sealed } from '../jws/compact.js'
-import type { Announced } from '../ports.js'
+import type { Announced } from '../ports/issuing.js'
 import { integer, object, oneOf, read, text, where } from '../shape.js'
 import type { UnixSeconds } from '../time.js'
 

@@ -1,7 +1,7 @@
 import type { Did } from '../did/did.js'
 import type { Digest } from '../encoding.js'
 import { isProcuraError, type ProcuraError } from '../errors.js'
-import type { Announcement, StatusPurpose, StoredCredential } from '../ports.js'
+import type { Announcement, StatusPurpose, StoredCredential } from '../ports/issuing.js'
 import type { IssuerIdentity, IssuerPorts, Revoked } from './issuer.js'
 import { byList, type Placed, type Places } from './places.js'
 import type { UnixSeconds } from '../time.js'

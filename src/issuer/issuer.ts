@@ -1,22 +1,18 @@
 import type { AuthorityDraft } from '../authority/authority.js'
 import type { Did } from '../did/did.js'
 import type { PublicKey } from '../ed25519.js'
+import type { Keys } from '../ports/deciding.js'
 import type {
-  Audit,
-  Clock,
-  Commits,
   Credentials,
-  Ids,
-  IssuingKeys,
-  Keys,
   Marker,
   Outbox,
   Reservations,
   StatusPlace,
   StatusRows,
   StoredCredential,
-  Transactions,
-} from '../ports.js'
+} from '../ports/issuing.js'
+import type { IssuingKeys } from '../ports/keys.js'
+import type { Audit, Clock, Commits, Ids, Transactions } from '../ports/world.js'
 import type { UnixSeconds } from '../time.js'
 import { createChanges, type Changed, type StatusChange } from './change.js'
 import { createGrants } from './grant.js'

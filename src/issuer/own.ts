@@ -4,7 +4,7 @@ import type { DidUrl } from '../did/did.js'
 import type { PublicKey } from '../ed25519.js'
 import { ProcuraError } from '../errors.js'
 import { readJws } from '../jws/compact.js'
-import type { IssuingKeys } from '../ports.js'
+import type { IssuingKeys } from '../ports/keys.js'
 import type { IssuerIdentity, IssuerPorts } from './issuer.js'
 
 /**

@@ -1,6 +1,6 @@
 import type { Did } from '../did/did.js'
 import { ProcuraError } from '../errors.js'
-import type { StatusPlace, StatusPurpose, StoredCredential } from '../ports.js'
+import type { StatusPlace, StatusPurpose, StoredCredential } from '../ports/issuing.js'
 import type { IssuerIdentity, IssuerPorts } from './issuer.js'
 
 /** A credential's bit in one of our lists. */

@@ -1,7 +1,7 @@
 import { isStoredIssuerProved } from '../delegation/stored.js'
 import type { Did } from '../did/did.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
-import type { StoredCredential } from '../ports.js'
+import type { StoredCredential } from '../ports/issuing.js'
 import { batchesOf, doneOf, type Changes, type StatusChange } from './change.js'
 import type { Issuer, IssuerIdentity, IssuerPorts } from './issuer.js'
 

@@ -5,16 +5,9 @@ import type { PublicKey } from '../ed25519.js'
 import type { Hosting } from '../did/hosting.js'
 import { ProcuraError } from '../errors.js'
 import { checkGrant, classOf, type IssuingPolicy } from '../policy/issuing.js'
-import type {
-  Clock,
-  Ids,
-  StoredCredential,
-  Subject,
-  SubjectQuery,
-  Subjects,
-  SubjectState,
-  Transactions,
-} from '../ports.js'
+import type { StoredCredential } from '../ports/issuing.js'
+import type { Subject, SubjectQuery, Subjects, SubjectState } from '../ports/register.js'
+import type { Clock, Ids, Transactions } from '../ports/world.js'
 import { register, type Registration } from './registration.js'
 import { createStanding, keyOf, profileOf, type Caller } from './standing.js'
 

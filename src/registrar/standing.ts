@@ -2,7 +2,8 @@ import { agentShape, type AgentProfile } from '../credential/identity.js'
 import type { Did } from '../did/did.js'
 import { parsePublicKey, type PublicKey } from '../ed25519.js'
 import { ProcuraError } from '../errors.js'
-import type { Clock, Subject, Subjects } from '../ports.js'
+import type { Subject, Subjects } from '../ports/register.js'
+import type { Clock } from '../ports/world.js'
 import { read } from '../shape.js'
 
 /** Who asks, already authenticated. */

@@ -2,7 +2,7 @@ import type { StatusIssuer } from '../authority/authority.js'
 import { ProcuraError } from '../errors.js'
 import { isObject, member, type Json, type JsonObject } from '../json.js'
 import type { Did } from '../did/did.js'
-import type { StatusPurpose } from '../ports.js'
+import type { StatusPurpose } from '../ports/issuing.js'
 
 /** Where a credential's status stands; its list is trusted from `issuers` only. */
 export interface StatusEntry {

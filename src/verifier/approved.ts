@@ -1,7 +1,7 @@
 import { isProcuraError, ProcuraError } from '../errors.js'
 import type { Policy, Root } from '../policy/policy.js'
 import type { Demands } from '../policy/risk.js'
-import type { Keys, Use } from '../ports.js'
+import type { Keys, Use } from '../ports/deciding.js'
 import { openApproval, readApproval, type ApprovalRequest } from '../presentation/approval.js'
 import type { UnixSeconds } from '../time.js'
 import type { Did } from '../did/did.js'

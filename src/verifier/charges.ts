@@ -3,7 +3,7 @@ import type { Call } from '../authority/grant.js'
 import type { Chain } from '../delegation/chain.js'
 import { ProcuraError } from '../errors.js'
 import type { Root } from '../policy/policy.js'
-import type { Charge, Hold, Ledger, Throttle, Use } from '../ports.js'
+import type { Charge, Hold, Ledger, Throttle, Use } from '../ports/deciding.js'
 import type { UnixSeconds } from '../time.js'
 
 /**

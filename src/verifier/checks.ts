@@ -7,7 +7,7 @@ import { ProcuraError } from '../errors.js'
 import type { Sealed } from '../jws/compact.js'
 import type { Policy, PolicyGrant, Root } from '../policy/policy.js'
 import type { Demands } from '../policy/risk.js'
-import type { Chains, Keys, Nonces, Use } from '../ports.js'
+import type { Chains, Keys, Nonces, Use } from '../ports/deciding.js'
 import {
   readPresentation,
   readReference,

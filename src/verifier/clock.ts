@@ -1,4 +1,4 @@
-import type { Clock } from '../ports.js'
+import type { Clock } from '../ports/world.js'
 import type { UnixSeconds } from '../time.js'
 
 /** What the clock says. @throws TypeError - it tells no time: `NaN` would pass every comparison */

@@ -10,7 +10,7 @@ import { isObject, member } from '../json.js'
 import { openJws, type Sealed } from '../jws/compact.js'
 import type { Policy } from '../policy/policy.js'
 import type { Demands } from '../policy/risk.js'
-import type { Keys } from '../ports.js'
+import type { Keys } from '../ports/deciding.js'
 import { SKEW, type UnixSeconds } from '../time.js'
 import { findKey } from './checks.js'
 

@@ -9,7 +9,15 @@ import { isProcuraError, ProcuraError } from '../errors.js'
 import type { Sealed, Verified } from '../jws/compact.js'
 import type { ListAge } from '../policy/feeds.js'
 import type { Policy } from '../policy/policy.js'
-import type { Keys, ListVersions, RevocationEvent, Revocations, Snapshot, StatusLists, Streams } from '../ports.js'
+import type {
+  Keys,
+  ListVersions,
+  RevocationEvent,
+  Revocations,
+  Snapshot,
+  StatusLists,
+  Streams,
+} from '../ports/deciding.js'
 import { readStatus, type StatusEntry } from '../status/entry.js'
 import {
   MAX_LIST_AGE,

@@ -1,6 +1,7 @@
 import type { Did } from '../did/did.js'
 import type { Digest } from '../encoding.js'
-import type { HoldingRecord, StatusPlace } from '../ports.js'
+import type { HoldingRecord } from '../ports/holding.js'
+import type { StatusPlace } from '../ports/issuing.js'
 import type { UnixSeconds } from '../time.js'
 import { isTrusted } from './keeping.js'
 import type { TrustedRoots, WalletPorts } from './wallet.js'

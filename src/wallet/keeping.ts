@@ -5,7 +5,7 @@ import type { Did } from '../did/did.js'
 import { parsePublicKey, type PublicKey } from '../ed25519.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import { readJws, type Sealed } from '../jws/compact.js'
-import type { HoldingQuery } from '../ports.js'
+import type { HoldingQuery } from '../ports/holding.js'
 import type { Held, TrustedRoots, WalletPorts } from './wallet.js'
 
 /** What is held, opened. */

@@ -1,6 +1,6 @@
 import { ProcuraError } from '../errors.js'
 import type { Did } from '../did/did.js'
-import type { KeyHolder } from '../ports.js'
+import type { KeyHolder } from '../ports/keys.js'
 import type { UnixSeconds } from '../time.js'
 import type { WalletPorts } from './wallet.js'
 

@@ -1,5 +1,5 @@
 import type { Digest } from '../encoding.js'
-import type { GrantUse, Holdings } from '../ports.js'
+import type { GrantUse, Holdings } from '../ports/holding.js'
 import type { UnixSeconds } from '../time.js'
 
 /** Counts of uses on their way into storage. */

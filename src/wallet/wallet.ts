@@ -3,19 +3,11 @@ import type { PublicKey } from '../ed25519.js'
 import { isAlias, isDid, type Did } from '../did/did.js'
 import { ProcuraError } from '../errors.js'
 import type { Root } from '../policy/policy.js'
-import type {
-  Additions,
-  Clock,
-  Credentials,
-  Holdings,
-  Ids,
-  KeyHolder,
-  Keys,
-  Lifetimes,
-  StatusLeases,
-  Transactions,
-  Vault,
-} from '../ports.js'
+import type { Keys } from '../ports/deciding.js'
+import type { Holdings, Lifetimes, StatusLeases } from '../ports/holding.js'
+import type { Credentials } from '../ports/issuing.js'
+import type { KeyHolder, Vault } from '../ports/keys.js'
+import type { Additions, Clock, Ids, Transactions } from '../ports/world.js'
 import type { ApprovalRequest } from '../presentation/approval.js'
 import type { SignedRequest } from '../presentation/presentation.js'
 import type { ReceivedRequest } from '../presentation/request.js'

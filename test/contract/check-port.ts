@@ -6,7 +6,7 @@ import { HoldTable } from '../../src/adapters/store/state-entities.js'
 import { BitTable } from '../../src/adapters/store/status-entities.js'
 import type { Store } from '../../src/adapters/store/store.js'
 import { digestOf } from '../../src/encoding.js'
-import type { Subject } from '../../src/ports.js'
+import type { Subject } from '../../src/ports/register.js'
 import { NOW, alice, type Backend, credentialOf, identifierOf, keyOf, leaseOf } from './store-fixtures.js'
 
 const idOf = (name: string): string => `urn:uuid:${name}`

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { covers, type Selector } from '../../src/authority/resource.js'
 import type { Store } from '../../src/adapters/store/store.js'
 import type { Did } from '../../src/did/did.js'
-import type { Holding, HoldingQuery } from '../../src/ports.js'
+import type { Holding, HoldingQuery } from '../../src/ports/holding.js'
 import { NOW, alice, type Backend, credentialOf, mallory, refusal, together } from './store-fixtures.js'
 
 const A = 'https://a.example'

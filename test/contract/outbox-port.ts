@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { RETENTION } from '../../src/adapters/store/outbox.js'
 import type { Store } from '../../src/adapters/store/store.js'
 import { digestOf } from '../../src/encoding.js'
-import type { Announcement } from '../../src/ports.js'
+import type { Announcement } from '../../src/ports/issuing.js'
 import { NOW, alice, type Backend, refusal, together } from './store-fixtures.js'
 
 const status = { url: 'https://status.example/lists/1', index: 0 }

@@ -7,7 +7,7 @@ import { asStorageError } from '../../src/adapters/store/failure.js'
 import { parsePostgresUrl } from '../../src/adapters/store/postgres-url.js'
 import { openStore, type Store } from '../../src/adapters/store/store.js'
 import { cutConnections, hasPostgres, temporaryDatabases, withOption } from './postgres.js'
-import type { Lease } from '../../src/ports.js'
+import type { Lease } from '../../src/ports/issuing.js'
 import { NOW, alice, credentialOf, keyOf, later, refusal, together } from './store-fixtures.js'
 
 const { freshDatabase, dropAll } = temporaryDatabases()

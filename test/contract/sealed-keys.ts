@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/adapters/store/store.js'
-import type { SealedKey } from '../../src/ports.js'
+import type { SealedKey } from '../../src/ports/keys.js'
 import { type Backend, refusal, together } from './store-fixtures.js'
 
 const keyOf = (kid: string, version = 1): SealedKey => ({ kid, version, sealed: `sealed ${kid}` })

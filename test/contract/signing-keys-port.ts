@@ -2,7 +2,7 @@ import { DIDStore, KeyStore } from '@veramo/data-store'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/adapters/store/store.js'
 import type { Did } from '../../src/did/did.js'
-import type { SigningKey } from '../../src/ports.js'
+import type { SigningKey } from '../../src/ports/keys.js'
 import { NOW, type Backend, identifierOf, keyOf } from './store-fixtures.js'
 
 /** What every store promises of the keys of an issuer. */

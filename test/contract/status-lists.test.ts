@@ -1,7 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createFetch } from '../../src/adapters/resolve/fetch.js'
 import { createStatusLists, MAX_LIST_BYTES } from '../../src/adapters/resolve/status-lists.js'
-import type { Clock, StatusLists } from '../../src/ports.js'
+import type { StatusLists } from '../../src/ports/deciding.js'
+import type { Clock } from '../../src/ports/world.js'
 import { codeOf, startHost, testClock } from '../resolve/host.js'
 import { tableFetch } from '../table.js'
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Store } from '../../src/adapters/store/store.js'
 import type { Did } from '../../src/did/did.js'
 import { digestOf } from '../../src/encoding.js'
-import type { Lease, StoredCredential } from '../../src/ports.js'
+import type { Lease, StoredCredential } from '../../src/ports/issuing.js'
 
 /** Opens a store; a second call with the same `place` opens the same database again. */
 export interface Backend {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/adapters/store/store.js'
-import type { Subject } from '../../src/ports.js'
+import type { Subject } from '../../src/ports/register.js'
 import { NOW, type Backend, together } from './store-fixtures.js'
 
 const uuid = (n: number): string => `0192f5c2-0000-4000-8000-${String(n).padStart(12, '0')}`

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { systemClock, systemIds } from '../../src/adapters/system.js'
-import type { Clock, Ids } from '../../src/ports.js'
+import type { Clock, Ids } from '../../src/ports/world.js'
 import { testClock } from '../resolve/host.js'
 import { countingIds } from '../table.js'
 

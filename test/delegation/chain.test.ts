@@ -15,7 +15,7 @@ import { ProcuraError } from '../../src/errors.js'
 import { s256 } from '../../src/encoding.js'
 import { readJws } from '../../src/jws/compact.js'
 import { didOf } from '../../src/did/did.js'
-import type { Keys, Relationship } from '../../src/ports.js'
+import type { Keys, Relationship } from '../../src/ports/deciding.js'
 import { outcome, settled } from '../ground/refusal.js'
 import {
   alice,

@@ -6,7 +6,7 @@ import type { PublicKey } from '../../src/ed25519.js'
 import { ProcuraError } from '../../src/errors.js'
 import type { JsonObject } from '../../src/json.js'
 import { readJws, type Sealed } from '../../src/jws/compact.js'
-import type { Keys } from '../../src/ports.js'
+import type { Keys } from '../../src/ports/deciding.js'
 import { outcome, settled } from '../ground/refusal.js'
 import { alice, booker, mallory, mint, NOW, owner, party, planner, type Minted, type MintOptions } from '../mint.js'
 

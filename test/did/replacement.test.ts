@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { LISTED_AFTER, LISTED_BEFORE, nextStep, stageOf } from '../../src/did/replacement.js'
-import type { SigningKey } from '../../src/ports.js'
+import type { SigningKey } from '../../src/ports/keys.js'
 
 const NOW = 1_793_000_000
 const key = (kid: string, times: Partial<SigningKey>): SigningKey => ({

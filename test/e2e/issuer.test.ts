@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openStore, type Store } from '../../src/adapters/store/store.js'
 import { systemIds } from '../../src/adapters/system.js'
 import { createIssuer, type IssuerPorts } from '../../src/issuer/issuer.js'
-import type { StatusPlace } from '../../src/ports.js'
+import type { StatusPlace } from '../../src/ports/issuing.js'
 import { bitAt, decodeList } from '../../src/status/bitstring.js'
 import { alice, booker, issuingAs, mint, NOW, owner, planner, SELF, type Minted } from '../mint.js'
 

@@ -3,7 +3,7 @@ import { MAX_EVENT, openEvent, readEvent, toEventJson, toHeartbeatJson, type Fee
 import { digestOf } from '../../src/encoding.js'
 import type { JsonObject } from '../../src/json.js'
 import { signJws } from '../../src/jws/compact.js'
-import type { Announced } from '../../src/ports.js'
+import type { Announced } from '../../src/ports/issuing.js'
 import { outcome, settled } from '../ground/refusal.js'
 import { alice, mallory, NOW, owner, planner } from '../mint.js'
 

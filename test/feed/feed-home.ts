@@ -5,7 +5,8 @@ import { systemClock } from '../../src/adapters/system.js'
 import type { Did } from '../../src/did/did.js'
 import { digestOf } from '../../src/encoding.js'
 import { openNetwork } from '../../src/entry/parts.js'
-import type { Announcement, FeedPositions, RevocationEvent } from '../../src/ports.js'
+import type { FeedPositions, RevocationEvent } from '../../src/ports/deciding.js'
+import type { Announcement } from '../../src/ports/issuing.js'
 import { ORIGIN } from '../http/home.js'
 
 export const FEED = `${ORIGIN}/v1/events`

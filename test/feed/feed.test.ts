@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { memoryPositions } from '../../src/adapters/state/memory.js'
 import type { Store } from '../../src/adapters/store/store.js'
-import type { Announcement } from '../../src/ports.js'
+import type { Announcement } from '../../src/ports/issuing.js'
 import { signJws } from '../../src/jws/compact.js'
 import { openTestHome, ORIGIN, type Home } from '../http/home.js'
 import { party } from '../mint.js'

@@ -1,6 +1,6 @@
 import type { Did } from '../../src/did/did.js'
 import type { PublicKey } from '../../src/ed25519.js'
-import type { RevocationEvent } from '../../src/ports.js'
+import type { RevocationEvent } from '../../src/ports/deciding.js'
 import type { ReceivedRequest } from '../../src/presentation/request.js'
 import type { Shown } from '../../src/verifier/verifier.js'
 import { EVERYBODY, MALLORY } from './cast.js'

@@ -1,5 +1,5 @@
 import { s256 } from '../../src/encoding.js'
-import type { Snapshot } from '../../src/ports.js'
+import type { Snapshot } from '../../src/ports/deciding.js'
 import type { Shown } from '../../src/verifier/verifier.js'
 import { ENCODINGS } from './break-lists.js'
 import { AGE, LISTS, NOW, digestOfToken } from './cast.js'

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Socket, type AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
-import type { Clock } from '../../src/ports.js'
+import type { Clock } from '../../src/ports/world.js'
 
 /** A host on loopback that does as it is told. */
 export interface Host {

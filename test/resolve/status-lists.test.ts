@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createFetch } from '../../src/adapters/resolve/fetch.js'
 import { createStatusLists, MAX_LIST_BYTES, type StatusListsOptions } from '../../src/adapters/resolve/status-lists.js'
-import type { StatusLists } from '../../src/ports.js'
+import type { StatusLists } from '../../src/ports/deciding.js'
 import { codeOf, startHost, testClock, type Host, type TestClock } from './host.js'
 
 const ORIGIN = 'https://status.acme.example'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Charge, Ledger, Settlement, Throttle } from '../../src/ports.js'
+import type { Charge, Ledger, Settlement, Throttle } from '../../src/ports/deciding.js'
 import { settle } from '../../src/verifier/charges.js'
 import { booker, GRANTS, mint, NOW, owner, PARAMS, planner, policyOf, REQUEST, SELF } from '../mint.js'
 import { opened, says, sentence } from './scene.js'

@@ -4,7 +4,7 @@ import type { DidUrl } from '../../src/did/did.js'
 import type { JsonObject } from '../../src/json.js'
 import type { Policy } from '../../src/policy/policy.js'
 import { demandsOf } from '../../src/policy/risk.js'
-import type { Keys } from '../../src/ports.js'
+import type { Keys } from '../../src/ports/deciding.js'
 import { readTokens, type SignedRequest } from '../../src/presentation/presentation.js'
 import {
   findKey,

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../src/json.js'
-import type { Held, Hold } from '../../src/ports.js'
+import type { Held, Hold } from '../../src/ports/deciding.js'
 import { createVerifier, type Commitment, type LocalVerifier, type VerifierPorts } from '../../src/verifier/verifier.js'
 import {
   booker,

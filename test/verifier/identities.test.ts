@@ -3,7 +3,7 @@ import { ProcuraError } from '../../src/errors.js'
 import type { JsonObject } from '../../src/json.js'
 import { readJws } from '../../src/jws/compact.js'
 import { demandsOf } from '../../src/policy/risk.js'
-import type { Keys } from '../../src/ports.js'
+import type { Keys } from '../../src/ports/deciding.js'
 import { listsOf, requireCurrent, requireIdentities } from '../../src/verifier/identities.js'
 import {
   alice,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { RevocationEvent } from '../../src/ports.js'
+import type { RevocationEvent } from '../../src/ports/deciding.js'
 import { requireStillLive, type LivePorts, type Watch } from '../../src/verifier/live.js'
 import { envelope } from '../../src/presentation/presentation.js'
 import { createVerifier } from '../../src/verifier/verifier.js'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Chains } from '../../src/ports.js'
+import type { Chains } from '../../src/ports/deciding.js'
 import { createVerifier, type VerifierPorts } from '../../src/verifier/verifier.js'
 import {
   booker,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Holdings } from '../../src/ports.js'
+import type { Holdings } from '../../src/ports/holding.js'
 import { createUses } from '../../src/wallet/uses.js'
 import { alice, NOW, owner, SELF } from '../mint.js'
 import { coded } from '../veramo/world.js'

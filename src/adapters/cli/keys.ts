@@ -1,6 +1,6 @@
 import type { Did } from '../../did/did.js'
 import { stageOf, type Step } from '../../did/replacement.js'
-import type { SigningKey } from '../../ports.js'
+import type { SigningKey } from '../../ports/keys.js'
 import type { UnixSeconds } from '../../time.js'
 import { toDate } from '../../time.js'
 import { progressOf } from './progress.js'

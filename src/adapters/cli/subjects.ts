@@ -1,7 +1,7 @@
 import type { Client } from '../../api/client.js'
 import { isDid, type Did } from '../../did/did.js'
 import { printable, ProcuraError } from '../../errors.js'
-import type { SubjectKind } from '../../ports.js'
+import type { SubjectKind } from '../../ports/register.js'
 import { toDate, toSeconds } from '../../time.js'
 import type { Terminal } from './terminal.js'
 

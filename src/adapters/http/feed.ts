@@ -4,7 +4,9 @@ import { once } from 'node:events'
 import { HEARTBEAT, toEventJson, toHeartbeatJson } from '../../event/event.js'
 import { ProcuraError } from '../../errors.js'
 import { signJws, type Signer } from '../../jws/compact.js'
-import type { Clock, IssuingKeys, Outbox } from '../../ports.js'
+import type { Outbox } from '../../ports/issuing.js'
+import type { IssuingKeys } from '../../ports/keys.js'
+import type { Clock } from '../../ports/world.js'
 
 /** Rings when this process announced something, so that nobody waits for the next look. */
 export class Bell {

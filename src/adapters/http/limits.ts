@@ -2,7 +2,7 @@ import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Counted } from '../../api/operation.js'
 import { ProcuraError } from '../../errors.js'
-import type { Charge, Throttle } from '../../ports.js'
+import type { Charge, Throttle } from '../../ports/deciding.js'
 
 /** Calls that one caller may make in a sliding window. */
 export interface Limit {

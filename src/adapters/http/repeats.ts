@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { s256 } from '../../encoding.js'
 import { ProcuraError } from '../../errors.js'
-import type { Answers, Clock, Transactions } from '../../ports.js'
+import type { Answers, Clock, Transactions } from '../../ports/world.js'
 import { headerValues } from './guard.js'
 
 /** What a key is asked with. */

@@ -1,7 +1,7 @@
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
-import type { Answers, Transactions } from '../../ports.js'
+import type { Answers, Transactions } from '../../ports/world.js'
 import type { Issuer } from '../../issuer/issuer.js'
 import type { Registrar } from '../../registrar/registrar.js'
 import { auditRoutes, type AuditParts } from './audit-routes.js'

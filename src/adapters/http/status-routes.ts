@@ -6,7 +6,7 @@ import type { Did } from '../../did/did.js'
 import { isProcuraError, ProcuraError } from '../../errors.js'
 import type { Changed, StatusChange } from '../../issuer/change.js'
 import type { Issuer } from '../../issuer/issuer.js'
-import type { Subjects, SubjectState } from '../../ports.js'
+import type { Subjects, SubjectState } from '../../ports/register.js'
 import type { Caller, Registrar } from '../../registrar/registrar.js'
 import type { Serve } from './serve.js'
 

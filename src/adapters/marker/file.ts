@@ -1,7 +1,7 @@
 import { mkdir, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ProcuraError } from '../../errors.js'
-import type { Marker } from '../../ports.js'
+import type { Marker } from '../../ports/issuing.js'
 
 /** How far a database and its audit log came. */
 export interface Reached {

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { ProcuraError } from '../../errors.js'
-import type { Clock, Snapshot, StatusLists } from '../../ports.js'
+import type { Snapshot, StatusLists } from '../../ports/deciding.js'
+import type { Clock } from '../../ports/world.js'
 import type { GuardedFetch } from './fetch.js'
 import { createFlights } from './flights.js'
 import { createWatch, type Moment } from './watch.js'

@@ -1,4 +1,4 @@
-import type { Clock } from '../../ports.js'
+import type { Clock } from '../../ports/world.js'
 import type { UnixSeconds } from '../../time.js'
 
 /** A moment on both clocks. */

@@ -3,10 +3,8 @@ import { LRUCache } from 'lru-cache'
 import type {
   Chains,
   Charge,
-  Clock,
   FeedPositions,
   Held,
-  Ids,
   Ledger,
   ListVersions,
   Nonces,
@@ -15,7 +13,8 @@ import type {
   Settlement,
   State,
   Throttle,
-} from '../../ports.js'
+} from '../../ports/deciding.js'
+import type { Clock, Ids } from '../../ports/world.js'
 import type { UnixSeconds } from '../../time.js'
 
 /** Entries held at once: at 120 s a presentation, about 8 000 accepted a second. */

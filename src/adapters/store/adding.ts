@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm'
-import type { Additions, Transactions } from '../../ports.js'
+import type { Additions, Transactions } from '../../ports/world.js'
 import type { Database } from './database.js'
 import { Gathering, gatheringOn, type Rows } from './gathering.js'
 import { insertMissing } from './insert.js'

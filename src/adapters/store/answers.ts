@@ -1,5 +1,5 @@
 import { type DataSource, IsNull, LessThanOrEqual, type Repository } from 'typeorm'
-import type { Answers, Asked } from '../../ports.js'
+import type { Answers, Asked } from '../../ports/world.js'
 import type { UnixSeconds } from '../../time.js'
 import { type AnswerRow, AnswerTable } from './answer-entities.js'
 import { insertMissing } from './insert.js'

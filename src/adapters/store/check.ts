@@ -1,6 +1,6 @@
 import { MoreThan, type DataSource, type EntitySchema, type ObjectLiteral } from 'typeorm'
 import { digestOf } from '../../encoding.js'
-import type { StatusRows } from '../../ports.js'
+import type { StatusRows } from '../../ports/issuing.js'
 import { CredentialTable } from './entities.js'
 import { HoldTable } from './state-entities.js'
 import { BitTable } from './status-entities.js'

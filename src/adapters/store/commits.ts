@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Commits, Transactions } from '../../ports.js'
+import type { Commits, Transactions } from '../../ports/world.js'
 
 type Hook = () => Promise<void>
 

@@ -1,7 +1,7 @@
 import { type DataSource, In, IsNull, LessThan, MoreThan, type Repository } from 'typeorm'
 import type { Did } from '../../did/did.js'
 import { isDigest, type Digest } from '../../encoding.js'
-import type { Credentials, StatusPlace, StoredCredential } from '../../ports.js'
+import type { Credentials, StatusPlace, StoredCredential } from '../../ports/issuing.js'
 import type { UnixSeconds } from '../../time.js'
 import { type CredentialRow, CredentialTable } from './entities.js'
 import { insertMissing } from './insert.js'

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
-import type { Transactions } from '../../ports.js'
+import type { Transactions } from '../../ports/world.js'
 import { openPostgres } from './postgres.js'
 import { openSqlite } from './sqlite.js'
 

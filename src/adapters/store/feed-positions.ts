@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
-import type { FeedPositions } from '../../ports.js'
+import type { FeedPositions } from '../../ports/deciding.js'
 import { PositionTable } from './state-entities.js'
 
 /** Places in feeds, in a table. */

@@ -1,7 +1,9 @@
 import type { DataSource, Repository } from 'typeorm'
 import type { Did } from '../../did/did.js'
 import { parsePublicKey } from '../../ed25519.js'
-import type { HostedDids, HostedKey, Relationship, Transactions } from '../../ports.js'
+import type { Relationship } from '../../ports/deciding.js'
+import type { HostedDids, HostedKey } from '../../ports/register.js'
+import type { Transactions } from '../../ports/world.js'
 import { type HostedKeyRow, HostedKeyTable } from './hosted-entities.js'
 
 /** Keys of hosted DIDs in one table. */

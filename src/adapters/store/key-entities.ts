@@ -1,4 +1,4 @@
-import type { KeyVersion, SealedKey, SigningKey } from '../../ports.js'
+import type { KeyVersion, SealedKey, SigningKey } from '../../ports/keys.js'
 import { table, text, whole } from './entities.js'
 
 /** Versions of the key-encryption key. */

@@ -1,6 +1,7 @@
 import { type DataSource, LessThan, MoreThanOrEqual, type Repository } from 'typeorm'
 import type { Did } from '../../did/did.js'
-import type { LeasedIndexes, StatusPlace } from '../../ports.js'
+import type { LeasedIndexes } from '../../ports/holding.js'
+import type { StatusPlace } from '../../ports/issuing.js'
 import type { UnixSeconds } from '../../time.js'
 import { deleteOne, insertAllMissing } from './insert.js'
 import { type LeasedRow, LeasedTable } from './status-entities.js'

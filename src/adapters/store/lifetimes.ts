@@ -1,6 +1,6 @@
 import { type DataSource, LessThanOrEqual, type Repository } from 'typeorm'
 import type { Did } from '../../did/did.js'
-import type { Lifetimes } from '../../ports.js'
+import type { Lifetimes } from '../../ports/holding.js'
 import type { UnixSeconds } from '../../time.js'
 import { insertMissing } from './insert.js'
 import { type LifetimeRow, LifetimeTable } from './holding-entities.js'

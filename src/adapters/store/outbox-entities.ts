@@ -1,6 +1,6 @@
 import type { Did } from '../../did/did.js'
 import type { Digest } from '../../encoding.js'
-import type { Announcement } from '../../ports.js'
+import type { Announcement } from '../../ports/issuing.js'
 import type { UnixSeconds } from '../../time.js'
 import { table, text, whole } from './entities.js'
 

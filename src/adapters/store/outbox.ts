@@ -1,5 +1,6 @@
 import { LessThan, MoreThan, type DataSource, type Repository } from 'typeorm'
-import type { Announced, Announcement, Outbox, Transactions } from '../../ports.js'
+import type { Announced, Announcement, Outbox } from '../../ports/issuing.js'
+import type { Transactions } from '../../ports/world.js'
 import type { UnixSeconds } from '../../time.js'
 import { type OutboxRow, OutboxTable, type SpanRow, SpanTable } from './outbox-entities.js'
 

@@ -1,5 +1,5 @@
 import { type DataSource, MoreThan } from 'typeorm'
-import type { Reservations } from '../../ports.js'
+import type { Reservations } from '../../ports/issuing.js'
 import type { UnixSeconds } from '../../time.js'
 import { HoldTable } from './state-entities.js'
 

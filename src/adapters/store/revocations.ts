@@ -1,6 +1,6 @@
 import { In } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
-import type { Revocations } from '../../ports.js'
+import type { Revocations } from '../../ports/deciding.js'
 import type { Database } from './database.js'
 import { InstallationTable } from './entities.js'
 import { insertMissing } from './insert.js'

@@ -1,6 +1,7 @@
 import { type DataSource, LessThan, MoreThan, QueryFailedError, type Repository } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
-import type { KeyVersion, SealedKey, SealedKeys, Transactions } from '../../ports.js'
+import type { KeyVersion, SealedKey, SealedKeys } from '../../ports/keys.js'
+import type { Transactions } from '../../ports/world.js'
 import { aside } from './gathering.js'
 import { deleteOne, insertMissing } from './insert.js'
 import { KeyVersionTable, SealedKeyTable } from './key-entities.js'

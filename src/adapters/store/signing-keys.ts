@@ -1,7 +1,7 @@
 import { Identifier } from '@veramo/data-store'
 import type { DataSource, Repository } from 'typeorm'
 import type { Did } from '../../did/did.js'
-import type { SigningKey, SigningKeys } from '../../ports.js'
+import type { SigningKey, SigningKeys } from '../../ports/keys.js'
 import { SigningKeyTable } from './key-entities.js'
 
 /** Times of signing keys in one table; which one signs is what Veramo calls the controller key. */

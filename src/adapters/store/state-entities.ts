@@ -1,6 +1,6 @@
 import type { Did } from '../../did/did.js'
 import type { Digest } from '../../encoding.js'
-import type { HoldState } from '../../ports.js'
+import type { HoldState } from '../../ports/deciding.js'
 import type { UnixSeconds } from '../../time.js'
 import { table, text, whole } from './entities.js'
 

@@ -1,6 +1,7 @@
 import { LessThan, MoreThan, MoreThanOrEqual, type DataSource } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
-import type { Chains, Clock, Ids, ListVersions, Nonces, State } from '../../ports.js'
+import type { Chains, ListVersions, Nonces, State } from '../../ports/deciding.js'
+import type { Clock, Ids } from '../../ports/world.js'
 import type { Database } from './database.js'
 import { feedPositionsOf } from './feed-positions.js'
 import { deleteOne, insertMissing } from './insert.js'

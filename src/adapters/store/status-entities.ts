@@ -1,5 +1,5 @@
 import type { Did } from '../../did/did.js'
-import type { StatusPurpose } from '../../ports.js'
+import type { StatusPurpose } from '../../ports/issuing.js'
 import type { UnixSeconds } from '../../time.js'
 import { table, text, whole } from './entities.js'
 

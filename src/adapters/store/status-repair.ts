@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm'
 import type { Did } from '../../did/did.js'
-import type { Transactions } from '../../ports.js'
+import type { Transactions } from '../../ports/world.js'
 import type { UnixSeconds } from '../../time.js'
 import { insertMissing } from './insert.js'
 import { BitTable, BlockTable, ListTable, SequenceTable } from './status-entities.js'

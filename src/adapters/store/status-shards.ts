@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { DataSource } from 'typeorm'
-import type { StatusPurpose } from '../../ports.js'
+import type { StatusPurpose } from '../../ports/issuing.js'
 import { insertMissing } from './insert.js'
 import { type ListRow, ListTable } from './status-entities.js'
 

@@ -1,19 +1,8 @@
-import type {
-  Additions,
-  Answers,
-  Commits,
-  Credentials,
-  Holdings,
-  HostedDids,
-  LeasedIndexes,
-  Lifetimes,
-  Outbox,
-  Reservations,
-  SealedKeys,
-  SigningKeys,
-  StatusRows,
-  Subjects,
-} from '../../ports.js'
+import type { Holdings, LeasedIndexes, Lifetimes } from '../../ports/holding.js'
+import type { Credentials, Outbox, Reservations, StatusRows } from '../../ports/issuing.js'
+import type { SealedKeys, SigningKeys } from '../../ports/keys.js'
+import type { HostedDids, Subjects } from '../../ports/register.js'
+import type { Additions, Answers, Commits } from '../../ports/world.js'
 import { Adding } from './adding.js'
 import { AnswerRows } from './answers.js'
 import { checkDatabase } from './check.js'

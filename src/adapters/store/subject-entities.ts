@@ -1,5 +1,5 @@
 import type { Did } from '../../did/did.js'
-import type { SubjectKind, SubjectState } from '../../ports.js'
+import type { SubjectKind, SubjectState } from '../../ports/register.js'
 import type { UnixSeconds } from '../../time.js'
 import { table, text, whole } from './entities.js'
 

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { Audit } from '../../ports.js'
+import type { Audit } from '../../ports/world.js'
 import type { UnixSeconds } from '../../time.js'
 import type { Verifier } from '../../verifier/verifier.js'
 

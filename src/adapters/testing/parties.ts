@@ -2,7 +2,7 @@ import { generateKeyPairSync, sign } from 'node:crypto'
 import type { Did, DidUrl } from '../../did/did.js'
 import { didKeyUrl, toDidKey } from '../../did/key.js'
 import { parsePublicKey, type PublicKey } from '../../ed25519.js'
-import type { Keys } from '../../ports.js'
+import type { Keys } from '../../ports/deciding.js'
 import type { Signer } from '../../signer.js'
 
 /** Somebody with a fresh key, whose private half does not leave this object. */

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { ProcuraError } from '../../errors.js'
-import type { KeyVersion, SealedKeys } from '../../ports.js'
+import type { KeyVersion, SealedKeys } from '../../ports/keys.js'
 import { keyFileRefusal } from './key-file.js'
 import { drawKey, fingerprintOf, type Keys, type KeySource } from './key-source.js'
 import type { VersionedKey } from './seal.js'

@@ -3,7 +3,7 @@ import type { ManagedKeyInfo, MinimalImportableKey, TKeyType } from '@veramo/cor
 import { AbstractKeyManagementSystem } from '@veramo/key-manager'
 import { LRUCache } from 'lru-cache'
 import { ProcuraError } from '../../errors.js'
-import type { SealedKeys } from '../../ports.js'
+import type { SealedKeys } from '../../ports/keys.js'
 import { keyFileRefusal } from './key-file.js'
 import type { KeyRing } from './key-ring.js'
 import { isKnownSecret } from './known-secrets.js'

@@ -1,4 +1,4 @@
-import type { SealedKeys } from '../../ports.js'
+import type { SealedKeys } from '../../ports/keys.js'
 import { keyFileRefusal } from './key-file.js'
 import { KeyRing, NEWS, takeUp } from './key-ring.js'
 import { drawKey, MAX_KEYS, type KeySource } from './key-source.js'

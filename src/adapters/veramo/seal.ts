@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createPrivateKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto'
-import type { SealedKey } from '../../ports.js'
+import type { SealedKey } from '../../ports/keys.js'
 
 /** A key-encryption key and its version. */
 export interface VersionedKey {

@@ -5,7 +5,8 @@ import { isWebDid } from '../../did/web.js'
 import { parsePublicKey, type PublicKey } from '../../ed25519.js'
 import { fromBase64url } from '../../encoding.js'
 import { isProcuraError, ProcuraError } from '../../errors.js'
-import type { Additions, KeyHolder, Transactions, Vault } from '../../ports.js'
+import type { KeyHolder, Vault } from '../../ports/keys.js'
+import type { Additions, Transactions } from '../../ports/world.js'
 
 /** The verbs of the agent that are used here. */
 export type VaultAgent = Pick<
