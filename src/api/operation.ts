@@ -39,6 +39,8 @@ export interface Operation<
   readonly answer: A
   /** media type of the answer; JSON unless given */
   readonly type?: string
+  /** media type of what goes on, for who does not ask for JSON */
+  readonly stream?: string
   /** `Cache-Control` of what public caches may keep; such an answer has a strong ETag */
   readonly cache?: string
   readonly repeat: Repeat

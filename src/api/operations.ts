@@ -200,6 +200,7 @@ export const OPERATIONS = {
     summary: 'The feed of revocations: server-sent events, or a page of them as JSON',
     query: bodies.eventsQuery,
     answer: answers.eventsAnswer,
+    stream: 'text/event-stream',
     codes: ['STORAGE_UNAVAILABLE'],
   }),
   didDocument: operation({

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openRedis } from '../../src/adapters/state/redis.js'
 import { openService, type Service } from '../../src/entry/service.js'
 import { lineTo, type Line } from '../contract/line.js'
 import { codeOf } from '../resolve/host.js'
@@ -38,6 +39,9 @@ describe.runIf(REDIS !== '')('two processes that count calls in one Redis', () =
     line.cut()
     for (const service of services) await service.close()
     await rm(folder, { recursive: true, force: true })
+    const { redis, close } = await openRedis(REDIS)
+    for (const key of await redis.keys(`procura:calls:*${name}`)) await redis.del(key)
+    await close()
   })
 
   const ask = async (at: number): Promise<unknown> => {
@@ -57,6 +61,18 @@ describe.runIf(REDIS !== '')('two processes that count calls in one Redis', () =
   test('what one counted, the other knows', async () => {
     const codes = [await ask(0), await ask(1), await ask(0), await ask(1)]
     expect(codes.slice(-2)).toEqual(['RATE_LIMITED', 'RATE_LIMITED'])
+  })
+
+  test('another service in the same Redis counts on its own', async () => {
+    const home = await mkdtemp(join(folder, 'other-'))
+    const secretHash = createHash('sha256').update(SECRET).digest('base64url')
+    const resourceServers = [{ name, secretHash, policy: join(home, 'policy.json') }]
+    const limits = { resourceServers: { max: 6, per: 600 } }
+    const origin = 'https://id.other.example'
+    const config = await writeConfig(home, { origin, state: line.url, resourceServers, limits })
+    const other = await openService({ config, environment: {} })
+    expect((await new Asking(other.address).ask('challenge', SERVER, { body: {} })).status).toBe(201)
+    await other.close()
   })
 
   test('a Redis that does not answer at the start: the service does not start', async () => {

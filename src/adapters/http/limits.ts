@@ -61,13 +61,22 @@ export interface Bounds {
 /** Callers whose calls are counted at once; the count of who called least lately is forgotten first. */
 const REMEMBERED = 20_000
 
-/**
- * Counts calls: in Redis, where all processes count together, else in this process.
- *
- * @param redis - an ioredis connection
- */
-export async function createBounds(app: FastifyInstance, limits: CallLimits, redis: object | null): Promise<Bounds> {
-  await app.register(rateLimit, { global: false, ...(redis === null ? {} : { redis, nameSpace: 'procura:calls:' }) })
+/** A Redis where the processes of a service count together. */
+export interface SharedCount {
+  /** an ioredis connection */
+  readonly redis: object
+  /** the service's own: others may count in the same Redis */
+  readonly origin: string
+}
+
+/** Counts calls: in Redis, where all processes of a service count together, else (`null`) in this process. */
+export async function createBounds(
+  app: FastifyInstance,
+  limits: CallLimits,
+  shared: SharedCount | null,
+): Promise<Bounds> {
+  const store = shared === null ? {} : { redis: shared.redis, nameSpace: `procura:calls:${shared.origin}:` }
+  await app.register(rateLimit, { global: false, ...store })
   const names = new WeakMap<FastifyRequest, string>()
   // read for each counter, though its type does not say so: what the plugin is given counts for none of them
   const remembered = { cache: REMEMBERED }

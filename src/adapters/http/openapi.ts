@@ -74,10 +74,11 @@ function pathNames({ path }: Operation): readonly string[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name)
 }
 
-function success({ status, answer, type = 'application/json', summary }: Operation): JsonObject {
+function success({ status, answer, type = 'application/json', stream, summary }: Operation): JsonObject {
   if (status === 204) return { description: summary }
   const schema = answer === null ? { type: 'string' } : schemaOf(answer, 'output')
-  return { description: summary, content: { [type]: { schema } } }
+  const streamed = stream === undefined ? {} : { [stream]: { schema: { type: 'string' } } }
+  return { description: summary, content: { [type]: { schema }, ...streamed } }
 }
 
 /** By status, with the codes that stand behind it. */

@@ -69,7 +69,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   const serve = serveOn(app, {
     ...parts,
     repeats: createRepeats(parts.answers, parts, parts.clock),
-    bounds: await createBounds(app, limits, parts.redis),
+    bounds: await createBounds(app, limits, parts.redis === null ? null : { redis: parts.redis, origin: parts.origin }),
     bodyOf: request => bodies.get(request) ?? null,
   })
   verifyRoutes(serve)
