@@ -39,9 +39,9 @@ describe.runIf(REDIS !== '')('two processes that count calls in one Redis', () =
     line.cut()
     for (const service of services) await service.close()
     await rm(folder, { recursive: true, force: true })
-    const { redis, close } = await openRedis(REDIS)
-    for (const key of await redis.keys(`procura:calls:*${name}`)) await redis.del(key)
-    await close()
+    const state = await openRedis(REDIS)
+    for (const key of await state.redis.keys(`procura:calls:*${name}`)) await state.redis.del(key)
+    await state.close()
   })
 
   const ask = async (at: number): Promise<unknown> => {
