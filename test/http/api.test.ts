@@ -127,12 +127,16 @@ describe('what every operation refuses', () => {
       expect(await codes(name, null, { ...asked, headers: { authorization: `Basic ${SECRET}` } })).toEqual(unknown)
       return
     }
-    // a proof that was used, of another route, of another body, of another key
-    const { proof } = await asking.ask('subjects', operator)
-    expect(await codes(name, { proof }, asked)).toEqual([
-      401,
-      name === 'subjects' ? 'PRESENTATION_REPLAYED' : expect.any(String),
-    ])
+    // a proof that was used here, whatever came of it; one of another route; one of another key; none
+    const { proof: used } = await asking.ask(name, operator, asked)
+    expect(await codes(name, { proof: used }, asked)).toEqual([401, 'PRESENTATION_REPLAYED'])
+    const { proof: elsewhere } = await asking.ask(
+      name === 'subjects' ? 'subject' : 'subjects',
+      operator,
+      bodyOf('subject'),
+    )
+    const bound = OPERATIONS[name].method === 'GET' ? 'REQUEST_URL' : 'REQUEST_METHOD'
+    expect(await codes(name, { proof: elsewhere }, asked)).toEqual([401, bound])
     const forged = { ...party('mallory'), kid: operator.kid, did: operator.did }
     expect(await codes(name, forged, asked)).toEqual([401, 'SIGNATURE_INVALID'])
     expect(await codes(name, operator, { ...asked, query: '', headers: { 'agent-proof': 'x.y.z' } })).toEqual([

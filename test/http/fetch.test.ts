@@ -106,66 +106,40 @@ describe('agent.fetch', () => {
     expect(refusal?.advice).toMatch(advice)
   })
 
-  test('a clock that is wrong is named, from the Date of the answer', async () => {
-    const late = Fastify()
-    late.post('/rooms/:id', (_, reply) =>
-      reply
-        .code(401)
-        .header('date', new Date(Date.now() + 90_000).toUTCString())
-        .type('application/problem+json')
-        .send({ type: 'about:blank', title: 'x', status: 401 }),
+  /** What booker makes of the refusal of another server under the same name. */
+  async function refusalOf(status: number, problem: JsonObject, headers: Record<string, string> = {}) {
+    const odd = Fastify()
+    odd.post('/rooms/:id', (_, reply) =>
+      reply.code(status).headers(headers).type('application/problem+json').send(problem),
     )
-    const before = home.connect[API]
-    const address = await late.listen({ host: '127.0.0.1', port: 0 })
-    const other = await openWallet({
-      veramo: wallet.veramo,
-      roots: [home.service.did],
-      connect: { ...home.connect, [API]: address },
-    })
+    const address = await odd.listen({ host: '127.0.0.1', port: 0 })
+    const connect = { ...home.connect, [API]: address }
+    const other = await openWallet({ veramo: wallet.veramo, roots: [home.service.did], connect })
     const same = await other.agent('booker')
     for (const { chain } of await booker.held()) await same.receive(chain)
-    const { refusal } = await same.fetch(`${API}/rooms/1`, {
-      method: 'POST',
-      body: { nights: 2 },
-      authority: { action: 'write', params: { nights: 2 } },
-    })
+    const authority = { action: 'write', params: { nights: 2 } }
+    const { refusal } = await same.fetch(`${API}/rooms/1`, { method: 'POST', body: { nights: 2 }, authority })
+    await other.close()
+    await odd.close()
+    return refusal
+  }
+
+  test('a clock that is wrong is named, from the Date of the answer', async () => {
+    const date = new Date(Date.now() + 90_000).toUTCString()
+    const refusal = await refusalOf(401, { type: 'about:blank', title: 'x', status: 401 }, { date })
     expect(refusal?.clockAhead).toBeGreaterThan(80)
     expect(refusal?.advice).toMatch(/^this clock is \d+ s behind the server's/)
-    await other.close()
-    await late.close()
-    expect(home.connect[API]).toBe(before)
   })
 
   test('what a server says is not believed further than it can be shown', async () => {
-    const odd = Fastify()
-    odd.post('/rooms/:id', (_, reply) =>
-      reply
-        .code(403)
-        .type('application/problem+json')
-        .send({
-          code: 'APPROVAL_\u001b[2JREQUIRED',
-          detail: 7,
-          authority: { action: 1 },
-          approval: { audience: API, display: { pay: 1 } },
-        }),
-    )
-    const address = await odd.listen({ host: '127.0.0.1', port: 0 })
-    const other = await openWallet({
-      veramo: wallet.veramo,
-      roots: [home.service.did],
-      connect: { ...home.connect, [API]: address },
-    })
-    const same = await other.agent('booker')
-    for (const { chain } of await booker.held()) await same.receive(chain)
-    const { refusal } = await same.fetch(`${API}/rooms/1`, {
-      method: 'POST',
-      body: {},
-      authority: { action: 'write', params: {} },
+    const refusal = await refusalOf(403, {
+      code: 'APPROVAL_\u001b[2JREQUIRED',
+      detail: 7,
+      authority: { action: 1 },
+      approval: { audience: API, display: { pay: 1 } },
     })
     expect(refusal).toMatchObject({ detail: null, approval: null, authority: null, advice: null })
     expect(refusal?.code).not.toContain('\u001b')
-    await other.close()
-    await odd.close()
   })
 
   test('a signal ends it', async () => {

@@ -1,8 +1,8 @@
+import { chainBody } from '../../api/bodies.js'
+import { parseInput } from '../../api/shapes.js'
 import { digestOf } from '../../encoding.js'
 import { ProcuraError } from '../../errors.js'
 import type { Verifier } from '../../verifier/verifier.js'
-import { chainBody } from '../../api/bodies.js'
-import { parseInput } from '../../api/shapes.js'
 import { toProblem, toRefusal, type Problem } from './problem.js'
 
 /** Where a resource server takes chains, with the digest of the leaf behind it (profile §5.2). */
@@ -23,7 +23,7 @@ export function uploadOf(method: string, target: string): string | null {
  */
 export async function takeUpload(verifier: Verifier, digest: string, read: () => unknown): Promise<Problem | null> {
   try {
-    await keepChain(verifier, digest, read())
+    await keepChain(verifier, digest, parseInput(chainBody, read(), 'body'))
     return null
   } catch (thrown) {
     return toProblem(toRefusal(thrown), false)
@@ -34,11 +34,10 @@ export async function takeUpload(verifier: Verifier, digest: string, read: () =>
  * Keeps an uploaded chain if it is what its address says and its signatures and narrowing verify.
  *
  * @param digest - of the leaf, from the URL
- * @param body - array of tokens, root first
+ * @param tokens - root first
  * @throws SCHEMA, and what verifying the chain throws
  */
-export async function keepChain(verifier: Verifier, digest: string, body: unknown): Promise<void> {
-  const tokens = parseInput(chainBody, body, 'body')
+export async function keepChain(verifier: Verifier, digest: string, tokens: readonly string[]): Promise<void> {
   const leaf = tokens.at(-1) ?? ''
   if (digestOf(leaf.slice(0, leaf.lastIndexOf('.'))) !== digest) {
     throw new ProcuraError('SCHEMA', { at: 'path', why: 'is not the digest of the last token' })
