@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createVerifier, fileAudit, remoteVerifier, sqliteState, type Verifier } from '../../src/entry/verifier.js'
@@ -92,6 +93,21 @@ describe.each(FRAMEWORKS.flatMap(([name, serve]) => MADE.map(([where, make]) => 
       const response = await call('POST', '/rooms/1', 'write')
       expect([response.status, asked]).toEqual([200, 2])
       expect(await response.json()).toMatchObject({ allow: true })
+    })
+
+    test('the trace that a call belongs to is on record, that of its commit too', async () => {
+      const trace = randomBytes(16).toString('hex')
+      const headers = { traceparent: `00-${trace}-${'b7'.repeat(8)}-01` }
+      const authority = { action: 'write', params: {} }
+      const { status } = await booker.fetch(`${API}/rooms/1`, { method: 'POST', headers, authority })
+      expect(status).toBe(200)
+      const records = (await recordsOf(log)).filter(record => record['correlationId'] === trace)
+      // the first attempt had no nonce
+      expect(records).toMatchObject([
+        { type: 'decision', code: 'PRESENTATION_NONCE' },
+        { type: 'decision', allow: true },
+        { type: 'commit' },
+      ])
     })
 
     test('a route that forgot to reserve is at fault: its caller learns no more, its log does', async () => {
