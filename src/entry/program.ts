@@ -6,9 +6,11 @@ import { toFailure } from '../adapters/cli/problem.js'
 import type { Terminal } from '../adapters/cli/terminal.js'
 import { printable } from '../errors.js'
 import { addAuditCommands } from './audit-commands.js'
+import { addGrantCommands } from './grant-commands.js'
 import { addKeyCommands } from './key-commands.js'
 import { addStatusCommands } from './status-commands.js'
 import { addSubjectCommands } from './subject-commands.js'
+import { addVerifyCommands } from './verify-commands.js'
 
 /** What a command works with. */
 export interface Shell {
@@ -74,6 +76,8 @@ export function createProgram(shell: Shell): Command {
     .exitOverride()
 
   addSubjectCommands(program, shell)
+  addGrantCommands(program, shell)
+  addVerifyCommands(program, shell)
   addStatusCommands(program, shell)
   addKeyCommands(program, shell)
   addAuditCommands(program, shell)
