@@ -6,6 +6,7 @@ import { toFailure } from '../adapters/cli/problem.js'
 import type { Terminal } from '../adapters/cli/terminal.js'
 import { printable } from '../errors.js'
 import { addAuditCommands } from './audit-commands.js'
+import { addHomeCommands } from './home-commands.js'
 import { addKeyCommands } from './key-commands.js'
 import { addStatusCommands } from './status-commands.js'
 import { addSubjectCommands } from './subject-commands.js'
@@ -73,6 +74,7 @@ export function createProgram(shell: Shell): Command {
     })
     .exitOverride()
 
+  addHomeCommands(program, shell)
   addSubjectCommands(program, shell)
   addStatusCommands(program, shell)
   addKeyCommands(program, shell)
