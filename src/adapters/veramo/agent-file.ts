@@ -12,7 +12,7 @@ import {
   type Node,
 } from 'yaml'
 import { ProcuraError } from '../../errors.js'
-import { isObject, type Json } from '../../json.js'
+import { isObject, type Json, type JsonObject } from '../../json.js'
 import {
   checkTemplate,
   formatPath,
@@ -25,6 +25,8 @@ import {
 /** A configuration file in Veramo's template syntax whose form is sound. Nothing in it was loaded or made yet. */
 export interface AgentFile {
   readonly name: string
+  /** as it is written */
+  readonly content: JsonObject
   /** every `$require` of the file, used or not */
   readonly requirements: readonly { readonly at: Path; readonly required: string }[]
   /** The line, from 1, where the path stands; of its nearest ancestor if nothing stands there. */
@@ -57,18 +59,44 @@ const RESERVED = new Set(['__proto__', 'constructor', 'prototype', '<<'])
  * @see https://veramo.io/docs/veramo_agent/configuration_internals
  */
 export async function readAgentFile(path: string, env: Environment): Promise<AgentFile> {
-  const { value: content, locate, invalid } = await readYamlFile(path)
-  if (!isObject(content)) throw invalid([], 'is not a map of sections; start from the agent.yml of the package')
-  if (content['version'] !== 3) throw invalid(['version'], 'is not 3.0, the only version of the syntax known here')
+  const { file, problems } = inspectAgentFile(path, await readAgentText(path), env)
+  const [problem] = problems
+  if (problem !== undefined) throw problem
+  return file
+}
+
+/** An agent file, and CONFIG_INVALID for each place whose form is wrong. A file that cannot be read at all is empty. */
+export interface Inspected {
+  readonly file: AgentFile
+  readonly problems: readonly ProcuraError[]
+}
+
+/**
+ * Reads the text of an agent file as {@link readAgentFile} does, and finds everything that is wrong with its form.
+ *
+ * @param path - as messages will name the file
+ */
+export function inspectAgentFile(path: string, text: string, env: Environment): Inspected {
+  const { value: read, problems, locate, invalid } = inspectYaml(path, text)
+  const report = (at: Path, why: string): void => {
+    problems.push(invalid(at, why))
+  }
+  if (!isObject(read)) report([], 'is not a map of sections; start from the agent.yml of the package')
+  const content = isObject(read) ? read : {}
+  if (problems.length === 0 && content['version'] !== 3) {
+    report(['version'], 'is not 3.0, the only version of the syntax known here')
+  }
   const source = { content, env, invalid }
-  const requirements = checkTemplate(source)
-  return {
+  const { requirements, problems: more } = checkTemplate(source)
+  const file: AgentFile = {
     name: path,
+    content,
     requirements,
     locate,
     invalid,
     resolve: (at, construct) => resolveTemplate(at, source, construct),
   }
+  return { file, problems: [...problems, ...more] }
 }
 
 /** A YAML file as JSON, and where in it things stand. */
@@ -78,18 +106,30 @@ export interface YamlFile extends Pick<AgentFile, 'locate' | 'invalid'> {
 
 /** Reads YAML 1.2, or JSON, without anchors, tags and directives. @throws CONFIG_INVALID - with file and line */
 export async function readYamlFile(path: string): Promise<YamlFile> {
-  const text = await readText(path)
+  const { problems, ...file } = inspectYaml(path, await readAgentText(path))
+  const [problem] = problems
+  if (problem !== undefined) throw problem
+  return file
+}
+
+/** What cannot be read at all is empty. */
+function inspectYaml(path: string, text: string): YamlFile & { readonly problems: ProcuraError[] } {
   const lines = new LineCounter()
-  const document = parse(text, lines, path)
-  const locate = (at: Path): number => lines.linePos(offsetOf(document.contents, at)).line
+  const { document, problems } = parse(text, lines, path)
+  const locate = (at: Path): number => lines.linePos(offsetOf(document?.contents ?? null, at)).line
   const invalid: AgentFile['invalid'] = (at, why, options) => {
     const place = at.length === 0 ? '' : ` ${formatPath(at)}`
     return new ProcuraError('CONFIG_INVALID', { at: `${path}:${locate(at)}${place}`, why }, options)
   }
-  return { value: toJson(document.contents, [], invalid), locate, invalid }
+  const report = (at: Path, why: string): null => {
+    problems.push(invalid(at, why))
+    return null
+  }
+  return { value: document === null ? {} : toJson(document.contents, [], report), problems, locate, invalid }
 }
 
-async function readText(path: string): Promise<string> {
+/** The text of an agent file. @throws CONFIG_INVALID */
+export async function readAgentText(path: string): Promise<string> {
   const refuse = (why: string, cause?: unknown) => new ProcuraError('CONFIG_INVALID', { at: path, why }, { cause })
   let handle: FileHandle | null = null
   try {
@@ -110,12 +150,17 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-function parse(text: string, lineCounter: LineCounter, path: string): Document.Parsed {
+function parse(
+  text: string,
+  lineCounter: LineCounter,
+  path: string,
+): { readonly document: Document.Parsed | null; readonly problems: ProcuraError[] } {
   const refuse = (line: number, why: string) => new ProcuraError('CONFIG_INVALID', { at: `${path}:${line}`, why })
   for (const token of new Parser().parse(text)) {
     const offset = tooDeep(token)
-    if (offset !== null)
-      throw refuse(text.slice(0, offset).split('\n').length, `nests deeper than ${MAX_NESTING} levels`)
+    if (offset === null) continue
+    const line = text.slice(0, offset).split('\n').length
+    return { document: null, problems: [refuse(line, `nests deeper than ${MAX_NESTING} levels`)] }
   }
   const document = parseDocument(text, {
     version: '1.2',
@@ -124,12 +169,13 @@ function parse(text: string, lineCounter: LineCounter, path: string): Document.P
     prettyErrors: false,
     lineCounter,
   })
-  const [problem] = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0])
-  if (problem !== undefined) throw refuse(lineCounter.linePos(problem.pos[0]).line, `YAML: ${problem.message}`)
+  const problems = [...document.errors, ...document.warnings]
+    .sort((a, b) => a.pos[0] - b.pos[0])
+    .map(({ pos, message }) => refuse(lineCounter.linePos(pos[0]).line, `YAML: ${message}`))
   if (document.directives.yaml.explicit === true || Object.keys(document.directives.tags).length > 1) {
-    throw refuse(1, 'YAML: directives (%) are not read here')
+    problems.push(refuse(1, 'YAML: directives (%) are not read here'))
   }
-  return document
+  return { document: problems.length === 0 ? document : null, problems }
 }
 
 /** Asked first, because the library goes down by recursion: when the stack ends, it can take the process along. */
@@ -149,23 +195,23 @@ function partsOf({ key, value }: CST.CollectionItem): readonly (CST.Token | null
 }
 
 /** Goes down by hand: what the library would read for us (anchors, tags, odd keys) is what has to be refused. */
-function toJson(node: Node | null, at: Path, invalid: AgentFile['invalid']): Json {
+function toJson(node: Node | null, at: Path, report: (at: Path, why: string) => null): Json {
   if (node === null) return null
-  if (isAlias(node) || node.anchor !== undefined) throw invalid(at, 'YAML anchors are not read here; use $ref')
-  if (node.tag !== undefined) throw invalid(at, 'YAML tags are not read here; write the value plainly')
-  if (isSeq(node)) return node.items.map((item, index) => toJson(item as Node | null, [...at, index], invalid))
+  if (isAlias(node) || node.anchor !== undefined) return report(at, 'YAML anchors are not read here; use $ref')
+  if (node.tag !== undefined) return report(at, 'YAML tags are not read here; write the value plainly')
+  if (isSeq(node)) return node.items.map((item, index) => toJson(item as Node | null, [...at, index], report))
   if (isMap(node)) {
-    return Object.fromEntries(
-      node.items.map(({ key, value }) => {
-        const name = nameOf(key)
-        const plain = isScalar(key) && key.anchor === undefined && key.tag === undefined
-        if (!plain || RESERVED.has(name)) throw invalid([...at, name], 'is no name to use here')
-        return [name, toJson(value as Node | null, [...at, name], invalid)]
-      }),
-    )
+    const members = node.items.flatMap(({ key, value }): [string, Json][] => {
+      const name = nameOf(key)
+      const plain = isScalar(key) && key.anchor === undefined && key.tag === undefined
+      if (plain && !RESERVED.has(name)) return [[name, toJson(value as Node | null, [...at, name], report)]]
+      report([...at, name], 'is no name to use here')
+      return []
+    })
+    return Object.fromEntries(members)
   }
   const value: unknown = isScalar(node) ? node.value : undefined
-  if (typeof value === 'number' && !Number.isFinite(value)) throw invalid(at, 'is not a finite number')
+  if (typeof value === 'number' && !Number.isFinite(value)) return report(at, 'is not a finite number')
   return value as Json
 }
 
