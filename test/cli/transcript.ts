@@ -22,7 +22,7 @@ import { procura, type Transcript } from './run.js'
  *
  * Words of commands may be 'quoted' or $'written with \n and \u001b'; `$NAME` stands for a variable; `| procura …`, `< FILE`
  * and `> FILE` are as in a shell. What follows is what the command writes, standard error behind `2> `: `…` is anything
- * within a line but quotes, `{…}` is any JSON object, a line `…` any number of lines, empty ones do not count, and `<NAME>` a word that is kept as a variable; where NAME has a
+ * within a line but quotes, `{…}` any JSON object and `[…]` any list, a line `…` any number of lines, empty ones do not count, and `<NAME>` a word that is kept as a variable; where NAME has a
  * value, exactly that.
  */
 export async function play(path: string, variant = ''): Promise<void> {
@@ -150,9 +150,10 @@ function matchOutput(written: string, expected: readonly string[], variables: Ma
 function isLike(line: string, pattern: string, variables: Map<string, string>): boolean {
   const names: string[] = []
   const source = pattern.replace(
-    /<([A-Z][A-Z0-9_]*)>|\{…\}|…|[.*+?^${}()|[\]\\]/g,
+    /<([A-Z][A-Z0-9_]*)>|\{…\}|\[…\]|…|[.*+?^${}()|[\]\\]/g,
     (found, name: string | undefined) => {
       if (found === '{…}') return '\\{.*\\}'
+    if (found === '[…]') return '\\[.*\\]'
       if (found === '…') return '[^"]*?'
       if (name === undefined) return `\\${found}`
       const known = variables.get(name)

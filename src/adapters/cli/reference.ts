@@ -8,7 +8,7 @@ export function referenceOf(program: Command): string {
 
 function sectionsOf(command: Command, above: string, level: number): readonly string[] {
   const path = `${above} ${command.name()}`
-  const head = [`${'#'.repeat(level)} ${path}`, '', `${sentence(command.description())}`, '']
+  const head = [`${'#'.repeat(level)} ${path}`, '', sentence(command.description()), '']
   const manual = manualOf(command)
   if (manual === undefined) return [...head, ...command.commands.flatMap(one => sectionsOf(one, path, level + 1))]
   const { example, json } = manual
@@ -38,7 +38,7 @@ function term(name: string, required: boolean, variadic: boolean): string {
 }
 
 function row(name: string, description: string, value: unknown): string {
-  const otherwise = value === undefined || typeof value === 'boolean' ? '' : ` (default: \`${String(value)}\`)`
+  const otherwise = typeof value === 'string' ? ` (default: \`${value}\`)` : ''
   return `| \`${name.replaceAll('|', '\\|')}\` | ${cell(description)}${otherwise} |`
 }
 
