@@ -77,14 +77,14 @@ export interface Inspected {
  * @param path - as messages will name the file
  */
 export function inspectAgentFile(path: string, text: string, env: Environment): Inspected {
-  const { value: read, problems, locate, invalid } = inspectYaml(path, text)
-  const report = (at: Path, why: string): void => {
-    problems.push(invalid(at, why))
+  const { value, locate, invalid, problems } = inspectYaml(path, text)
+  const wrong: ProcuraError[] = [...problems]
+  if (problems.length === 0 && !isObject(value)) {
+    wrong.push(invalid([], 'is not a map of sections; start from the agent.yml of the package'))
   }
-  if (!isObject(read)) report([], 'is not a map of sections; start from the agent.yml of the package')
-  const content = isObject(read) ? read : {}
-  if (problems.length === 0 && content['version'] !== 3) {
-    report(['version'], 'is not 3.0, the only version of the syntax known here')
+  const content = isObject(value) ? value : {}
+  if (wrong.length === 0 && content['version'] !== 3) {
+    wrong.push(invalid(['version'], 'is not 3.0, the only version of the syntax known here'))
   }
   const source = { content, env, invalid }
   const { requirements, problems: more } = checkTemplate(source)
@@ -96,7 +96,7 @@ export function inspectAgentFile(path: string, text: string, env: Environment): 
     invalid,
     resolve: (at, construct) => resolveTemplate(at, source, construct),
   }
-  return { file, problems: [...problems, ...more] }
+  return { file, problems: [...wrong, ...more] }
 }
 
 /** A YAML file as JSON, and where in it things stand. */
@@ -112,8 +112,8 @@ export async function readYamlFile(path: string): Promise<YamlFile> {
   return file
 }
 
-/** What cannot be read at all is empty. */
-function inspectYaml(path: string, text: string): YamlFile & { readonly problems: ProcuraError[] } {
+/** What cannot be read is `null`. */
+function inspectYaml(path: string, text: string): YamlFile & { readonly problems: readonly ProcuraError[] } {
   const lines = new LineCounter()
   const { document, problems } = parse(text, lines, path)
   const locate = (at: Path): number => lines.linePos(offsetOf(document?.contents ?? null, at)).line
@@ -125,10 +125,11 @@ function inspectYaml(path: string, text: string): YamlFile & { readonly problems
     problems.push(invalid(at, why))
     return null
   }
-  return { value: document === null ? {} : toJson(document.contents, [], report), problems, locate, invalid }
+  const value = document === null ? null : toJson(document.contents, [], report)
+  return { value, locate, invalid, problems }
 }
 
-/** The text of an agent file. @throws CONFIG_INVALID */
+/** The text of such a file. @throws CONFIG_INVALID */
 export async function readAgentText(path: string): Promise<string> {
   const refuse = (why: string, cause?: unknown) => new ProcuraError('CONFIG_INVALID', { at: path, why }, { cause })
   let handle: FileHandle | null = null
