@@ -83,7 +83,7 @@ async function decisions() {
           await Promise.all(
             Array.from({ length: IN_FLIGHT }, async () => {
               for (let one = shown.pop(); one !== undefined; one = shown.pop()) {
-                const decision = await row.verifiers[which].decide(one, received, false)
+                const decision = await row.verifiers[which].decide(one, received)
                 if (!decision.allow) throw new Error(decision.code)
               }
             }),
