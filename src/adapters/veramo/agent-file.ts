@@ -57,15 +57,7 @@ const RESERVED = new Set(['__proto__', 'constructor', 'prototype', '<<'])
  * @see https://veramo.io/docs/veramo_agent/configuration_internals
  */
 export async function readAgentFile(path: string, env: Environment): Promise<AgentFile> {
-  const text = await readText(path)
-  const lines = new LineCounter()
-  const document = parse(text, lines, path)
-  const locate = (at: Path): number => lines.linePos(offsetOf(document.contents, at)).line
-  const invalid: AgentFile['invalid'] = (at, why, options) => {
-    const place = at.length === 0 ? '' : ` ${formatPath(at)}`
-    return new ProcuraError('CONFIG_INVALID', { at: `${path}:${locate(at)}${place}`, why }, options)
-  }
-  const content = toJson(document.contents, [], invalid)
+  const { value: content, locate, invalid } = await readYamlFile(path)
   if (!isObject(content)) throw invalid([], 'is not a map of sections; start from the agent.yml of the package')
   if (content['version'] !== 3) throw invalid(['version'], 'is not 3.0, the only version of the syntax known here')
   const source = { content, env, invalid }
@@ -77,6 +69,24 @@ export async function readAgentFile(path: string, env: Environment): Promise<Age
     invalid,
     resolve: (at, construct) => resolveTemplate(at, source, construct),
   }
+}
+
+/** A YAML file as JSON, and where in it things stand. */
+export interface YamlFile extends Pick<AgentFile, 'locate' | 'invalid'> {
+  readonly value: Json
+}
+
+/** Reads YAML 1.2, or JSON, without anchors, tags and directives. @throws CONFIG_INVALID - with file and line */
+export async function readYamlFile(path: string): Promise<YamlFile> {
+  const text = await readText(path)
+  const lines = new LineCounter()
+  const document = parse(text, lines, path)
+  const locate = (at: Path): number => lines.linePos(offsetOf(document.contents, at)).line
+  const invalid: AgentFile['invalid'] = (at, why, options) => {
+    const place = at.length === 0 ? '' : ` ${formatPath(at)}`
+    return new ProcuraError('CONFIG_INVALID', { at: `${path}:${locate(at)}${place}`, why }, options)
+  }
+  return { value: toJson(document.contents, [], invalid), locate, invalid }
 }
 
 async function readText(path: string): Promise<string> {
