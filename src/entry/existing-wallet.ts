@@ -34,6 +34,14 @@ export async function requireWallet(storage: string): Promise<void> {
   }
 }
 
+/** Requires a SQLite file to be there; whether a database server has ours is told when it is opened. @throws NOT_FOUND */
+export async function requireDatabase(storage: string): Promise<void> {
+  const path = /^sqlite:\/\/(.+)$/s.exec(storage)?.[1]
+  if (path !== undefined && !(await isFile(path))) {
+    throw new ProcuraError('NOT_FOUND', { what: `database ${path}` })
+  }
+}
+
 async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => null))?.isFile() === true
 }

@@ -7,6 +7,7 @@ import type { Terminal } from '../adapters/cli/terminal.js'
 import { printable } from '../errors.js'
 import { addAuditCommands } from './audit-commands.js'
 import { addGrantCommands } from './grant-commands.js'
+import { addHomeCommands } from './home-commands.js'
 import { addKeyCommands } from './key-commands.js'
 import { addStatusCommands } from './status-commands.js'
 import { addSubjectCommands } from './subject-commands.js'
@@ -75,6 +76,7 @@ export function createProgram(shell: Shell): Command {
     })
     .exitOverride()
 
+  addHomeCommands(program, shell)
   addSubjectCommands(program, shell)
   addGrantCommands(program, shell)
   addVerifyCommands(program, shell)
