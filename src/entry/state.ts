@@ -22,7 +22,7 @@ export interface SharedState {
   /** `null`: all of it is in the database */
   readonly redis: RedisLink | null
   /** Looks at all that the state relies on. @throws REPLAY_UNAVAILABLE, STORAGE_UNAVAILABLE */
-  check(): Promise<void>
+  readonly check: () => Promise<void>
   close(): Promise<void>
 }
 

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Redis } from 'ioredis'
 import { openRedis } from '../../src/adapters/state/redis.js'
 
 const RUNNING = process.env['PROCURA_TEST_REDIS'] ?? 'redis://127.0.0.1:6379'
@@ -44,6 +45,8 @@ export interface RedisServer {
   restart(): Promise<void>
   /** Ends it as a crash does. */
   kill(): Promise<void>
+  /** Makes it a whole cluster by itself. */
+  own(): Promise<void>
   readonly stop: () => Promise<void>
 }
 
@@ -79,6 +82,12 @@ export async function startRedis(...given: readonly string[]): Promise<RedisServ
       await start()
     },
     kill,
+    async own() {
+      const redis = new Redis(port, '127.0.0.1')
+      await redis.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+      while (!(await redis.cluster('INFO')).includes('cluster_state:ok')) await new Promise(r => setTimeout(r, 25))
+      redis.disconnect()
+    },
     async stop() {
       await kill()
       await rm(folder, { recursive: true, force: true })

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { Cluster, Redis, ReplyError, type RedisOptions } from 'ioredis'
 import { ProcuraError } from '../../errors.js'
 import { Circuit } from '../circuit.js'
@@ -21,6 +22,8 @@ export interface RedisLink {
 
 /** Milliseconds for a connection. */
 const PATIENCE = 1000
+/** Milliseconds until a server that lives counts as one that does not answer. */
+const ANSWER_TIMEOUT = 3000
 /** Calls under way at once; each is done in less than a millisecond. */
 const MOST = 2000
 
@@ -43,8 +46,9 @@ export async function openRedis(url: string): Promise<RedisLink> {
     // a line that is dead stays so for long after the server is back
     onOpen: () => redis.disconnect(true),
   })
-  const attempt = <T>(work: () => Promise<T>): Promise<T> =>
-    circuit.run(work).catch((error: unknown) => {
+  const attempt = <T>(work: () => Promise<T>): Promise<T> => translated(() => circuit.run(work))
+  const translated = <T>(work: () => Promise<T>): Promise<T> =>
+    work().catch((error: unknown) => {
       // an error of the driver carries what was asked, at log-in a password
       throw error instanceof ProcuraError ? error : refusal(reasonOf(error))
     })
@@ -64,12 +68,13 @@ export async function openRedis(url: string): Promise<RedisLink> {
     },
   }
   try {
-    await attempt(() => single.connect())
-    if (/^redis_mode:cluster/m.test(await attempt(() => single.info('server')))) {
+    await translated(async () => {
+      await single.connect()
+      if (!/^redis_mode:cluster/m.test(await single.info('server'))) return
       redis = clusterOf(options)
       single.disconnect()
-      await attempt(() => redis.connect())
-    }
+      await Promise.race([redis.connect(), late('the cluster is not whole')])
+    })
     return link
   } catch (error) {
     await link.close()
@@ -80,7 +85,7 @@ export async function openRedis(url: string): Promise<RedisLink> {
 const PATIENT: RedisOptions = {
   lazyConnect: true,
   connectTimeout: PATIENCE,
-  commandTimeout: PATIENCE,
+  commandTimeout: ANSWER_TIMEOUT,
   disconnectTimeout: 100,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
@@ -97,7 +102,6 @@ function connectionOf(options: RedisOptions): Redis {
 function clusterOf({ host, port, ...options }: RedisOptions): Cluster {
   const cluster = new Cluster([{ host, port: port ?? 6379 }], {
     lazyConnect: true,
-    enableOfflineQueue: false,
     clusterRetryStrategy: pauseBefore,
     slotsRefreshTimeout: PATIENCE,
     redisOptions: { ...PATIENT, ...options },
@@ -114,6 +118,11 @@ function pauseBefore(attempt: number): number {
 /** A server that refuses lives. */
 function requireReply(error: unknown): void {
   if (!(error instanceof ReplyError)) throw error
+}
+
+async function late(why: string): Promise<never> {
+  await pause(ANSWER_TIMEOUT, undefined, { ref: false })
+  throw new Error(why)
 }
 
 function reasonOf(error: unknown): string {
