@@ -166,7 +166,7 @@ export async function startLoad({ folder, origin, issuers, verifiers, each, secr
       )
       if (made === null) return
       answered('register', made.sent, made.done)
-      tell({ what: 'register', did: agent.did })
+      tell({ what: 'register', did: agent.did, done: made.done })
       const granted = await call('grant', () =>
         issuer.grant({
           to: agent.did,
@@ -223,7 +223,7 @@ export async function startLoad({ folder, origin, issuers, verifiers, each, secr
       const held = await grant(budgets)
       if (held === null) return
       const [digest = ''] = held.digests
-      tell({ what: 'budget', digest, max: BUDGET })
+      tell({ what: 'budget', digest, max: BUDGET, done: instant() })
       let isSpent = false
       await Promise.all(
         each.map(async address => {

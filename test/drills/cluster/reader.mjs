@@ -16,8 +16,8 @@ const [folder = ''] = process.argv.slice(2)
 /** Seconds from the acknowledged revocation until nothing is allowed any more, at worst (profile §8.4). */
 const PROMISED = { low: 306, medium: 66, high: 16, critical: 0 }
 
-/** @type {{ databases: Record<'issuers' | 'verifiers', string>, logs: Record<string, string[]>, statusBase: string, risk: Record<string, keyof typeof PROMISED> }} */
-const { databases, logs, statusBase, risk } = JSON.parse(readFileSync(join(folder, 'cluster.json'), 'utf8'))
+/** @type {{ databases: Record<'issuers' | 'verifiers', string>, logs: Record<string, string[]>, statusBase: string, risk: Record<string, keyof typeof PROMISED>, restored?: { from: number, to: number } }} */
+const { databases, logs, statusBase, risk, restored } = JSON.parse(readFileSync(join(folder, 'cluster.json'), 'utf8'))
 const journal = Object.fromEntries(
   ['load', 'lists', 'faults'].map(name => [name, readJournal(join(folder, `${name}.jsonl`))]),
 )
@@ -26,6 +26,9 @@ const entries = groupsOf(load, ({ what }) => what)
 /** @param {string} what @returns {any[]} */
 const told = what => entries.get(what) ?? []
 const { invariant, figure, end } = report()
+/** What was made after the copy that was put back is gone: that is no fault. @param {string} what */
+const keptOf = what =>
+  told(what).filter(({ done }) => restored === undefined || done < restored.from || done > restored.to)
 
 /** @param {string} connectionString @param {Record<string, string>} questions @returns {Promise<Record<string, any[]>>} */
 async function readDatabase(connectionString, questions) {
@@ -37,9 +40,10 @@ async function readDatabase(connectionString, questions) {
   await client.end()
   return answers
 }
-const { credentials, bits, subjects } = await readDatabase(databases.issuers, {
+const { credentials, bits, names, subjects } = await readDatabase(databases.issuers, {
   credentials: 'SELECT digest FROM stored_credential',
   bits: 'SELECT list, index FROM status_bit',
+  names: 'SELECT name FROM status_list',
   subjects: 'SELECT did, state FROM subject',
 })
 const { holds, spending } = await readDatabase(databases.verifiers, {
@@ -49,6 +53,7 @@ const { holds, spending } = await readDatabase(databases.verifiers, {
 const stored = {
   credentials: new Set(credentials?.map(({ digest }) => digest)),
   bits: new Set(bits?.map(({ list, index }) => `${statusBase}${list}#${index}`)),
+  lists: new Set(names?.map(({ name }) => `${statusBase}${name}`)),
   subjects: new Map(subjects?.map(({ did, state }) => [did, state])),
   holds: new Map(holds?.map(({ id, state }) => [id, state])),
   spent: new Map(spending?.map(({ account, spent }) => [account, Number(spent)])),
@@ -80,12 +85,14 @@ const onRecord = {
 }
 
 // acknowledged ⊆ stored
-invariant('an acknowledged grant is stored', told('grant'), ({ digest }) => stored.credentials.has(digest))
-invariant('an acknowledged registration is stored', told('register'), ({ did }) => stored.subjects.has(did))
-invariant('an acknowledged revocation is stored', told('revoke'), entry => stored.bits.has(placeOf(entry)))
-invariant('who was stopped is retired', told('stop'), ({ did }) => stored.subjects.get(did) === 'retired')
+invariant('an acknowledged grant is stored', keptOf('grant'), ({ digest }) => stored.credentials.has(digest))
+invariant('an acknowledged registration is stored', keptOf('register'), ({ did }) => stored.subjects.has(did))
+// of a list that an older copy never knew nothing is answered, which is a no
+const revoked = told('revoke').filter(({ list }) => restored === undefined || stored.lists.has(list))
+invariant('an acknowledged revocation is stored', revoked, entry => stored.bits.has(placeOf(entry)))
+invariant('who was stopped is retired', keptOf('stop'), ({ did }) => stored.subjects.get(did) === 'retired')
 const closed = groupsOf(
-  told('close').filter(({ allow }) => allow),
+  keptOf('close').filter(({ allow }) => allow),
   ({ to }) => to,
 )
 invariant(
@@ -99,13 +106,13 @@ invariant('an acknowledged release is stored', releases, ({ id }) => stored.hold
 // lists
 const served = new Map(
   lists
-    .filter(({ what }) => what === 'final')
+    .filter(({ what, token }) => what === 'final' && token !== null)
     .map(({ url, token }) => {
       const { credentialSubject } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
       return [url, decodeList(credentialSubject.encodedList, url)]
     }),
 )
-invariant('its bit is set in the list that is served', told('revoke'), ({ list, index }) =>
+invariant('its bit is set in the list that is served', revoked, ({ list, index }) =>
   bitAt(served.get(list) ?? new Uint8Array(), index),
 )
 const places = [...told('grant'), ...told('delegate')].flatMap(({ places }) =>
@@ -147,7 +154,9 @@ const free = new Set(
     .filter(({ to, allow, status }) => to === 'release' && (allow || status !== 200))
     .map(({ id }) => id),
 )
-const sums = told('budget').map(({ digest, max }) => {
+// what was spent does not come back with an older copy
+const budgets = told('budget').filter(({ done }) => restored === undefined || done > restored.to)
+const sums = budgets.map(({ digest, max }) => {
   const held = (byBudget.get(digest) ?? []).filter(({ id }) => !free.has(id))
   const sum = held.reduce((total, { amount }) => total + amount, 0)
   return { digest, sum, spent: stored.spent.get(`${digest} 0`) ?? 0, max }
