@@ -1,6 +1,6 @@
 // Puts a database back that was copied a while ago, under services that went on meanwhile: none of them starts on it,
 // `procura fsck --reconcile` mends it with the logs, and what was promised before holds afterwards.
-//   node test/drills/restore.mjs [--processes 3] [--seconds 8] [--keep folder]
+//   node test/drills/restore.mjs [--processes 3] [--seconds 12] [--keep folder]
 import { execFile, fork, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -16,7 +16,7 @@ import { report } from './cluster/report.mjs'
 const { values } = parseArgs({
   options: {
     processes: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '8' },
+    seconds: { type: 'string', default: '12' },
     keep: { type: 'string' },
   },
 })
@@ -85,7 +85,7 @@ invariant('procura fsck is clean then', await runEach(['fsck']), ({ code }) => c
 
 for (const one of [...issuers, ...verifiers]) one.start()
 await until(() => cluster.allReady(), 'all processes are ready', 120)
-tell({ what: 'fault', name: 'an old backup restored', from, healed: instant(), ready: instant() })
+tell({ what: 'fault', name: 'an old backup restored', from, healed: instant() })
 await setTimeout(1000)
 await load.askAgain(true)
 load.begin()

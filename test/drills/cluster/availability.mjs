@@ -33,7 +33,8 @@ export function availability(calls, faults) {
     'answered again after s: verify, grant, revoke',
   )
   row(...Array(5).fill('---'))
-  for (const { name, from, healed, ready } of faults.filter(({ what }) => what === 'fault')) {
+  for (const { name, from, healed } of faults.filter(({ what }) => what === 'fault')) {
+    const ready = faults.find(({ what, since }) => what === 'ready' && since >= healed)?.done ?? NaN
     const failed = calls.filter(({ ok, sent, done }) => !ok && done >= from && sent <= healed + 5000)
     const again = ['verify', 'grant', 'revoke'].map(kind => {
       const first = kinds.get(kind)?.find(({ ok, sent }) => ok && sent >= healed)

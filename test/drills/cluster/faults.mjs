@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { statfsSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 
 /** @typedef {Awaited<ReturnType<typeof import('./cluster.mjs').startCluster>>} Cluster */
 /** @typedef {{ readonly holds: readonly [number, number], readonly begin: () => unknown, readonly end?: () => unknown }} Fault `holds`: seconds, at least and at most */
@@ -55,13 +56,21 @@ export function faultsOf(cluster) {
     ...died(database),
     ...(memory === null ? {} : died(memory)),
     'verifiers cut off from issuers': { holds: [6, 14], begin: () => cut(ports.between), end: () => mend() },
-    'all processes kill -9': { holds: [0, 0], begin: () => all.forEach(member => member.kill()) },
+    'a storm of restarts': { holds: [0, 0], begin: () => storm(all) },
     'a clock 600 s ahead, issuer': stepped(issuers, 600),
     'a clock 600 s ahead, verifier': stepped(verifiers, 600),
     'a clock 600 s back, issuer': stepped(issuers, -600),
     'a clock 600 s back, verifier': stepped(verifiers, -600),
     'disk of the audit logs full': full(disks.audit),
     'disk of the database full': full(disks.database, () => database.start()),
+  }
+}
+
+/** All are killed, and again while they start. @param {readonly import('./services.mjs').Member[]} all */
+async function storm(all) {
+  for (let times = 0; times < 4; times += 1) {
+    for (const member of all) member.kill()
+    await setTimeout(300 + Math.random() * 2000)
   }
 }
 

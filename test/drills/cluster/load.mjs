@@ -34,8 +34,20 @@ const budgets = [{ unit: 'USD', decimals: 2, max: BUDGET, meter: 'amount', unitA
  * @param {string} where.issuers address @param {string} where.verifiers address @param {readonly string[]} where.each addresses of the verifiers
  * @param {string} where.secret @param {(entry: object) => void} where.tell @param {(urls: string[]) => void} where.onLists
  * @param {number} where.pace milliseconds between two calls of one worker
+ * @param {readonly string[] | undefined} [where.work] names of the workers; all unless given
  */
-export async function startLoad({ folder, origin, issuers, verifiers, each, secret, tell, onLists, pace }) {
+export async function startLoad({
+  folder,
+  origin,
+  issuers,
+  verifiers,
+  each,
+  secret,
+  tell,
+  onLists,
+  pace,
+  work: asked,
+}) {
   const connect = { [origin]: issuers }
   const root = /** @type {import('procura').Did} */ (`did:web:${new URL(origin).host}`)
   const issuer = await openIssuer({ service: origin, storage: `sqlite://${join(folder, 'operator.db')}`, connect })
@@ -302,8 +314,10 @@ export async function startLoad({ folder, origin, issuers, verifiers, each, secr
   let loads = []
   const begin = () => {
     isOver = false
-    loads = Object.entries({ ...workers, verify2: workers.verify, verify3: workers.verify }).map(
-      async ([name, work]) => {
+    const all = Object.entries({ ...workers, verify2: workers.verify, verify3: workers.verify })
+    loads = all
+      .filter(([name]) => asked?.includes(name) ?? true)
+      .map(async ([name, work]) => {
         const rest = name.startsWith('verify') ? 1 : 3
         while (!isOver) {
           try {
@@ -314,8 +328,7 @@ export async function startLoad({ folder, origin, issuers, verifiers, each, secr
           }
           await setTimeout(pace * rest * (0.5 + Math.random()))
         }
-      },
-    )
+      })
   }
   const rest = async () => {
     isOver = true

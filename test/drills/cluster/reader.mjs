@@ -1,5 +1,6 @@
 // Holds what was acknowledged against databases, audit logs and what observers saw; asks no service. Ends with 1 if
-// anything is missing, twice or too late: node reader.mjs <folder of a cluster that stands still>
+// anything is missing, twice or too late: node reader.mjs <folder of a cluster that stands still> [part]
+// `part`: not everything was tried
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import pg from 'pg'
@@ -12,7 +13,7 @@ import { availability } from './availability.mjs'
 import { readJournal } from './journal.mjs'
 import { groupsOf, report } from './report.mjs'
 
-const [folder = ''] = process.argv.slice(2)
+const [folder = '', isPart] = process.argv.slice(2)
 /** Seconds from the acknowledged revocation until nothing is allowed any more, at worst (profile §8.4). */
 const PROMISED = { low: 306, medium: 66, high: 16, critical: 0 }
 
@@ -25,7 +26,7 @@ const { load = [], lists = [], faults = [] } = journal
 const entries = groupsOf(load, ({ what }) => what)
 /** @param {string} what @returns {any[]} */
 const told = what => entries.get(what) ?? []
-const { invariant, figure, end } = report()
+const { invariant, figure, end } = report(isPart === 'part')
 /** What was made after the copy that was put back is gone: that is no fault. @param {string} what */
 const keptOf = what =>
   told(what).filter(({ done }) => restored === undefined || done < restored.from || done > restored.to)
@@ -143,6 +144,7 @@ invariant('what was changed, or is for another resource, is not allowed', told('
 const races = [...groupsOf(told('race'), ({ n }) => n).values()]
 invariant('a presentation wins once at most', races, all => all.filter(({ allow }) => allow).length <= 1)
 const racing = recorded('decision').filter(({ allow, resource = '' }) => allow && /\/race-\d+$/.test(resource))
+if (faults.length === 0) invariant('… and once, where nothing failed', races, all => all.some(({ allow }) => allow))
 invariant('… on record, too', [...groupsOf(racing, ({ resource }) => resource).values()], all => all.length === 1)
 
 // budgets
