@@ -3,9 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { Bell } from '../adapters/http/feed.js'
 import { createServer } from '../adapters/http/server.js'
 import { openMarker } from '../adapters/marker/file.js'
-import { openRedis } from '../adapters/state/redis.js'
 import { keyEventsOf } from '../adapters/store/key-events.js'
-import { storeState } from '../adapters/store/state.js'
 import type { Store } from '../adapters/store/store.js'
 import { createLog } from '../adapters/telemetry/log.js'
 import { traced } from '../adapters/telemetry/spans.js'
@@ -28,6 +26,7 @@ import { openFeeds } from './feeds.js'
 import { announcing, withOwnLists } from './own-lists.js'
 import { OPERATOR } from './issuer.js'
 import { openHome, openNetwork, readJsonFile } from './parts.js'
+import { openState } from './state.js'
 import { keepPublished } from './tending.js'
 import { readPolicy } from './verifier.js'
 import { openWallet } from './wallet.js'
@@ -138,12 +137,9 @@ async function start(
   if ((await vault.signer(did)) === null) await vault.createWebDid(did, 'issuer')
   const keys = issuingKeys(did, { vault, signingKeys: store.signingKeys })
   document = async () => ({ ...toDidDocument(did, await keys.listed()), id: did })
-  const shared = {
-    clock: systemClock,
-    ids: systemIds,
-    keys: network.keys,
-    ...storeState(store, systemClock, systemIds),
-  }
+  const { state, redis, ...kept } = await openState(store, config.state, systemClock, systemIds)
+  opened.push(() => kept.close())
+  const shared = { clock: systemClock, ids: systemIds, keys: network.keys, ...state }
   const statusBase = `${config.origin}/v1/status/`
   const bell = new Bell()
   const outbox = announcing(store, shared.revocations, did, bell)
@@ -186,8 +182,6 @@ async function start(
   const registrar = createRegistrar(issuing, { ...shared, ...store, issuance: issuer, hosting })
   const operator = await openOperator(config, store)
   const admins = new Set([operator, ...config.admins])
-  const state = config.state === undefined ? null : await openRedis(config.state)
-  if (state !== null) opened.push(() => state.close())
   const app = await createServer({
     ...config,
     ...shared,
@@ -209,9 +203,9 @@ async function start(
       audit: () => logs.requireWritable(),
       key: async () => (await keys.signer()).sign(Buffer.from('ready?')),
       lists: () => tending.requireInTime(),
-      ...(state === null ? {} : { state: () => state.requireAnswer() }),
+      state: () => kept.check(),
     },
-    redis: state?.redis ?? null,
+    redis,
     stopping,
     onDefect,
   })
