@@ -5,6 +5,7 @@ import { signJws } from '../jws/compact.js'
 import type { StoredList } from '../ports/issuing.js'
 import { bitsOf } from '../status/bitstring.js'
 import { RESIGN_AFTER, toListJson } from '../status/list.js'
+import { SKEW } from '../time.js'
 import type { IssuerIdentity, IssuerPorts } from './issuer.js'
 import { requireOnward } from './own.js'
 
@@ -95,8 +96,9 @@ export function createPublisher({ keys, statusBase }: IssuerIdentity, ports: Iss
   }
 }
 
+/** Also one that a clock ahead of this one signed: nobody takes it before its time has come. */
 function isOutdated({ changes, signedChanges, signedAt }: StoredList, now: number): boolean {
-  return changes !== signedChanges || now - signedAt >= RESIGN_AFTER
+  return changes !== signedChanges || now - signedAt >= RESIGN_AFTER || signedAt - now > SKEW
 }
 
 /** Runs `work` for a name once at a time. Who asks meanwhile shares the next run, which begins after they asked. */
