@@ -13,7 +13,6 @@ import { nextSecond, systemClock, systemIds } from '../adapters/system.js'
 import { readAgentFile, type AgentFile } from '../adapters/veramo/agent-file.js'
 import { issuingKeys } from '../adapters/veramo/replace-key.js'
 import { isDid, type Did } from '../did/did.js'
-import { toDidDocument } from '../did/document.js'
 import { createHosting, type Hosting } from '../did/hosting.js'
 import { didWebOf } from '../did/web.js'
 import { ProcuraError } from '../errors.js'
@@ -25,7 +24,7 @@ import { createVerifier } from '../verifier/verifier.js'
 import { openAuditDesk, openAudits, openMetrics, watchStore } from './audit.js'
 import { markerOf, readConfig, type Config } from './config.js'
 import { openFeeds } from './feeds.js'
-import { announcing, withOwnLists } from './own-lists.js'
+import { announcing, ownDocument, withOwnLists } from './own.js'
 import { OPERATOR } from './issuer.js'
 import { openHome, openNetwork, readJsonFile } from './parts.js'
 import { keepPublished } from './tending.js'
@@ -137,7 +136,7 @@ async function start(
   hosting = createHosting(did, store.hostedDids)
   if ((await vault.signer(did)) === null) await vault.createWebDid(did, 'issuer')
   const keys = issuingKeys(did, { vault, signingKeys: store.signingKeys })
-  document = async () => ({ ...toDidDocument(did, await keys.listed()), id: did })
+  document = ownDocument(keys)
   const shared = {
     clock: systemClock,
     ids: systemIds,

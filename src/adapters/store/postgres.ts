@@ -80,6 +80,10 @@ export class PostgresDataSource extends JoiningDataSource {
     this.#patience = ANSWER_TIMEOUT
   }
 
+  override readApart<R>(sql: string, parameters: readonly unknown[]): Promise<R[]> {
+    return this.query<R[]>(sql, [...parameters])
+  }
+
   protected override ownRunner(mode: ReplicationMode): QueryRunner {
     const runner = new PostgresTurnRunner(this.driver, mode, this.turns, this.place, this.#patience)
     return Object.assign(runner, { manager: this.createEntityManager(runner) })
