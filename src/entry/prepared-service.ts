@@ -9,7 +9,6 @@ import { nextSecond, systemClock, systemIds } from '../adapters/system.js'
 import { readAgentFile, type AgentFile } from '../adapters/veramo/agent-file.js'
 import { issuingKeys } from '../adapters/veramo/replace-key.js'
 import type { Did } from '../did/did.js'
-import { toDidDocument } from '../did/document.js'
 import { createHosting, type Hosting } from '../did/hosting.js'
 import { didWebOf } from '../did/web.js'
 import { ProcuraError } from '../errors.js'
@@ -22,7 +21,7 @@ import { openAuditDesk, openAudits, openMetrics, watchStore } from './audit.js'
 import { requireSound } from './config-check.js'
 import { markerOf, readConfig, type Config } from './config.js'
 import { openFeeds } from './feeds.js'
-import { announcing, withOwnLists } from './own-lists.js'
+import { announcing, ownDocument, withOwnLists } from './own.js'
 import { OPERATOR } from './issuer.js'
 import { openOperator } from './operator.js'
 import { openHome, openNetwork, readJsonFile } from './parts.js'
@@ -119,7 +118,7 @@ async function start(
   hosting = createHosting(did, store.hostedDids)
   if ((await vault.signer(did)) === null) await vault.createWebDid(did, 'issuer')
   const keys = issuingKeys(did, { vault, signingKeys: store.signingKeys })
-  document = async () => ({ ...toDidDocument(did, await keys.listed()), id: did })
+  document = ownDocument(keys)
   const { state, redis, ...kept } = await openState(store, config.state, systemClock, systemIds)
   opened.push(() => kept.close())
   const shared = { clock: systemClock, ids: systemIds, keys: network.keys, ...state }
