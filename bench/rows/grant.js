@@ -9,7 +9,7 @@ import { readAgentFile } from '../../dist/adapters/veramo/agent-file.js'
 import { issuingKeys } from '../../dist/adapters/veramo/replace-key.js'
 import { AGENT_FILE, openHome, openNetwork } from '../../dist/entry/parts.js'
 import { at, GRANTS, PEOPLE, SELF } from '../inputs.js'
-import { plain } from './row.js'
+import { waiting } from './row.js'
 
 /** @returns {Promise<Record<string, import('./row.js').Row>>} */
 export async function prepare() {
@@ -36,5 +36,7 @@ export async function prepare() {
   )
   const { did: to, publicKey: key } = at(PEOPLE, 1)
   const grants = /** @type {import('procura').AuthorityDraft['grants']} */ (/** @type {unknown} */ (GRANTS))
-  return { 'grant-sqlite': plain(() => issuer.grant({ to, key, authority: { audience: [SELF], grants }, ttl: 3600 })) }
+  return {
+    'grant-sqlite': waiting(() => issuer.grant({ to, key, authority: { audience: [SELF], grants }, ttl: 3600 })),
+  }
 }

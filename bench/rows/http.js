@@ -20,7 +20,8 @@ export async function prepare() {
   /** @type {(servers: import('../http/servers.js').Server[]) => import('./row.js').Row} */
   const row = servers => async count => {
     const bodies = await several(count, async () => whole(await chainOf(status)))
-    return (await load(servers, bodies)).seconds
+    const { seconds } = await load(servers, bodies)
+    return { seconds, onTheClock: seconds }
   }
   return {
     'http-verify-1proc': row(own.slice(0, 1)),

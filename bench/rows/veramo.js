@@ -15,7 +15,7 @@ import { KeyManagementSystem, SecretBox } from '@veramo/kms-local'
 import { getResolver } from 'key-did-resolver'
 import { DataSource } from 'typeorm'
 import { at, GRANTS, PEOPLE, SELF, stockPresentation } from '../inputs.js'
-import { plain, row, several } from './row.js'
+import { row, several, waiting } from './row.js'
 
 /** @import { ICredentialPlugin, IDataStore, IDIDManager, IKeyManager, IResolver } from '@veramo/core-types' */
 
@@ -93,6 +93,6 @@ export async function prepare() {
         if (why !== null) throw new Error(why)
       },
     ),
-    'veramo-issue-save': plain(issue),
+    'veramo-issue-save': waiting(issue),
   }
 }

@@ -32,7 +32,7 @@ export const GROUPS = [
   {
     module: '../rows/http.js',
     rows: ['http-verify-1proc', 'http-verify-2proc', 'http-bare-1proc', 'http-bare-2proc'],
-    windows: 5,
+    windows: 6,
   },
   { module: '../rows/veramo.js', rows: ['veramo-3', 'veramo-issue-save'] },
   { module: '../rows/grant.js', rows: ['grant-sqlite'] },

@@ -9,7 +9,7 @@ export function installPeers() {
   const done = at('node_modules/.installed')
   if (existsSync(done) && statSync(done).mtimeMs >= statSync(at('package-lock.json')).mtimeMs) return
   console.error('bench: installing the peers …')
-  const { status, stderr } = spawnSync('npm', ['ci', '--loglevel=error'], { cwd: at('.'), encoding: 'utf8', timeout: 300_000 }) // prettier-ignore
+  const { status, stderr } = spawnSync('npm', ['ci', '--prefer-offline', '--fetch-retries=1', '--loglevel=error'], { cwd: at('.'), encoding: 'utf8', timeout: 300_000 }) // prettier-ignore
   if (status === 0) writeFileSync(done, '')
   else console.error(`bench: they could not be installed, and are left out: ${stderr.trim().split('\n', 1)[0] ?? ''}`)
 }

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url'
  * @property {() => Promise<void>} close
  */
 
-/** Starts the process of a group. @param {import('./groups.js').Group} group @param {number} warm - seconds each row runs beforehand @returns {GroupProcess} */
+/** Starts the process of a group. @param {import('./groups.js').Group} group @param {number} warm - seconds its rows run beforehand @returns {GroupProcess} */
 export function startGroup({ module, flags = [] }, warm) {
   const child = fork(
     fileURLToPath(new URL('worker.js', import.meta.url)),

@@ -59,6 +59,7 @@ export function tablesOf({ machine, rounds, rows, targets }) {
   const { date, node, cores, model, load } = machine
   return [
     `${date}, Node ${node}, ${cores} × ${model}, load ${load.toFixed(1)} at the start; medians of ${rounds} rounds, lowest to highest.`,
+    'What only computes is counted per second of processor time; `grant-sqlite`, `veramo-issue-save` and `http-…` by the clock.',
     '',
     '| | per second | |',
     '|---|---|---|',

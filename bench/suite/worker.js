@@ -2,7 +2,7 @@
 /** @import { Row } from '../rows/row.js' */
 
 const [module = '', warm = ''] = process.argv.slice(2)
-/** What the next window is sized by. @type {Map<string, number>} */
+/** Calls per second on the clock, what the next window is sized by. @type {Map<string, number>} */
 const rates = new Map()
 /** @type {Record<string, Row>} */
 let rows = {}
@@ -16,7 +16,8 @@ try {
   const made = await import(module)
   const { prepare } = /** @type {{ prepare: () => Promise<Record<string, Row>> }} */ (made)
   rows = await prepare()
-  for (const name of Object.keys(rows)) await warmUp(name, Number(warm))
+  const names = Object.keys(rows)
+  for (const name of names) await warmUp(name, Number(warm) / names.length)
   answer(null)
 } catch (error) {
   refuse(error)
@@ -24,15 +25,15 @@ try {
 
 /** @param {string} name @param {number} seconds */
 async function warmUp(name, seconds) {
-  for (let count = 1, spent = 0; spent < seconds; count *= 2) spent += (await measure(name, count)).seconds
+  for (let count = 1, spent = 0; spent < seconds; count *= 2) spent += (await measure(name, count)).onTheClock
 }
 
 /** @param {string} name @param {number} count */
 async function measure(name, count) {
-  const seconds = await rows[name]?.(count)
-  if (seconds === undefined) throw new Error(`there is no row ${name}`)
-  rates.set(name, count / seconds)
-  return { count, seconds }
+  const took = await rows[name]?.(count)
+  if (took === undefined) throw new Error(`there is no row ${name}`)
+  rates.set(name, count / took.onTheClock)
+  return { count, ...took }
 }
 
 /** @param {unknown} said */
