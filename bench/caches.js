@@ -1,5 +1,6 @@
 // What a million DIDs leave behind: every cache that names of strangers reach, filled far beyond its bound, and the memory
-// that is held after a collection. Ends with 1 if all of them together hold more than 64 MiB.
+// that is held after a collection. Ends with 1 if all of them together hold more than 64 MiB. What may not be forgotten
+// before its time is no cache, and is told beside: it follows the rate of calls.
 //   npm run bench:caches [-- 1000000]
 import { randomBytes } from 'node:crypto'
 import Fastify from 'fastify'
@@ -31,28 +32,29 @@ function held() {
   return { heap: heapUsed + external, rss: process.memoryUsage.rss() }
 }
 
-/** @type {{ what: string, names: number, mib: number, rss: number }[]} */
-const rows = []
+/** MiB of all caches. */
+let sum = 0
 /** What was filled stays to the end. @type {unknown[]} */
 const kept = []
 
-/** @param {string} what @param {number} names @param {() => Promise<unknown>} fill the cache, filled */
-async function measure(what, names, fill) {
+/** @param {string} what @param {number} names @param {() => Promise<unknown>} fill the cache, filled @param {boolean} [isCache] */
+async function measure(what, names, fill, isCache = true) {
   const before = held()
   const began = performance.now()
   kept.push(await fill())
   const after = held()
   const [mib, rss] = [after.heap - before.heap, after.rss - before.rss].map(bytes => bytes / 1024 / 1024)
-  rows.push({ what, names, mib: mib ?? 0, rss: rss ?? 0 })
+  if (isCache) sum += mib ?? 0
   const each = ((performance.now() - began) * 1000) / names
   console.log(`${what.padEnd(44)} ${String(names).padStart(8)} names  ${(mib ?? 0).toFixed(1).padStart(7)} MiB  (resident ${(rss ?? 0).toFixed(1)}; ${each.toFixed(1)} µs each)`) // prettier-ignore
 }
 
-/** A DID that nobody has the key of: 32 bytes are a key unless they are weak. */
+/** A DID that nobody has the key of: 32 bytes are a key unless they are weak. Its text is flat, as one that arrived is. */
 function aDid() {
   const bytes = randomBytes(32)
   bytes[31] = (bytes[31] ?? 0) & 0x3f
-  return toDidKey(parsePublicKey(bytes, 'bench'))
+  const did = Buffer.from(toDidKey(parsePublicKey(bytes, 'bench'))).toString('latin1')
+  return /** @type {`did:key:${string}`} */ (did)
 }
 
 const host = {
@@ -130,33 +132,37 @@ await measure('chains handed in, in memory', MANY, async () => {
   return chains
 })
 
-await measure('presentations used, in memory, 8000 a second', MANY, async () => {
-  let time = now()
-  const ledger = memoryLedger({ now: () => time }, { budgets: false })
-  time += 1
-  for (let n = 0; n < MANY; n += 1) {
-    if (n % 8000 === 7999) time += 1
-    const use = { key: `${randomBytes(32).toString('base64url')}:${n}`, issuedAt: time, until: time + 120 }
-    await ledger.settle({ uses: [use], throttles: [], charges: [], hold: null, now: time })
-  }
-  // two minutes later nobody may use them anyway
-  time += 300
-  const use = { key: 'the last', issuedAt: time, until: time + 120 }
-  await ledger.settle({ uses: [use], throttles: [], charges: [], hold: null, now: time })
-  return ledger
-})
+await measure(
+  'presentations used, 1000 a second',
+  MANY,
+  async () => {
+    let time = now()
+    const ledger = memoryLedger({ now: () => time }, { budgets: false })
+    time += 1
+    for (let n = 0; n < MANY; n += 1) {
+      if (n % 1000 === 999) time += 1
+      const use = { key: `${randomBytes(32).toString('base64url')}:${n}`, issuedAt: time, until: time + 120 }
+      await ledger.settle({ uses: [use], throttles: [], charges: [], hold: null, now: time })
+    }
+    return ledger
+  },
+  false,
+)
 
-await measure('challenges, in memory, 8000 a second', MANY, async () => {
-  let time = now()
-  const nonces = memoryNonces({ now: () => time }, systemIds)
-  for (let n = 0; n < MANY; n += 1) {
-    if (n % 8000 === 7999) time += 1
-    await nonces.issue(SELF)
-  }
-  time += 300
-  await nonces.issue(SELF)
-  return nonces
-})
+await measure(
+  'challenges, 1000 a second',
+  MANY,
+  async () => {
+    let time = now()
+    const nonces = memoryNonces({ now: () => time }, systemIds)
+    for (let n = 0; n < MANY; n += 1) {
+      if (n % 1000 === 999) time += 1
+      await nonces.issue(SELF)
+    }
+    return nonces
+  },
+  false,
+)
 
 await measure('callers that are counted', MANY, async () => {
   const app = Fastify()
@@ -171,6 +177,5 @@ await measure('callers that are counted', MANY, async () => {
   return { app, bounds }
 })
 
-const sum = rows.reduce((all, { mib }) => all + mib, 0)
-console.log(`all together ${sum.toFixed(1)} MiB, ${BOUND} are allowed`)
+console.log(`all caches together ${sum.toFixed(1)} MiB, ${BOUND} are allowed`)
 if (sum > BOUND || kept.length === 0) process.exitCode = 1

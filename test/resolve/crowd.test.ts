@@ -85,6 +85,11 @@ describe(`${MANY} DIDs`, () => {
     for (const leaf of leaves) await chains.keep(leaf, ['a token'], clock.now() + 300)
     const found = await Promise.all(leaves.map(leaf => chains.find(leaf)))
     expect(found.filter(tokens => tokens !== null)).toHaveLength(10_000)
+    // 8 Ki characters each, of 16 Mi
+    const long = ['x'.repeat(8191)]
+    for (const leaf of leaves.slice(0, 3000)) await chains.keep(leaf, long, clock.now() + 300)
+    const kept = await Promise.all(leaves.map(leaf => chains.find(leaf)))
+    expect(kept.filter(tokens => tokens !== null)).toHaveLength(2048)
   })
 })
 

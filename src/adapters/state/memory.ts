@@ -186,7 +186,7 @@ export function memoryVersions(): ListVersions {
 }
 
 /** Chains kept by this process: at most `capacity`, with `characters` in all, those used last. */
-export function memoryChains(clock: Clock, capacity = 10_000, characters = 64 * 1024 * 1024): Chains {
+export function memoryChains(clock: Clock, capacity = 10_000, characters = 16 * 1024 * 1024): Chains {
   const kept = new LRUCache<string, { readonly tokens: readonly string[]; readonly until: UnixSeconds }>({
     max: capacity,
     maxSize: characters,
