@@ -28,6 +28,7 @@ import { openFeeds } from './feeds.js'
 import { announcing, withOwnLists } from './own-lists.js'
 import { OPERATOR } from './issuer.js'
 import { openHome, openNetwork, readJsonFile } from './parts.js'
+import { chooseSignatures } from './signatures.js'
 import { keepPublished } from './tending.js'
 import { readPolicy } from './verifier.js'
 import { openWallet } from './wallet.js'
@@ -73,6 +74,7 @@ export async function openService({
 }: ServiceOptions): Promise<Service> {
   const file = await readAgentFile(path, environment)
   const config = await readConfig(file, environment)
+  chooseSignatures(environment['PROCURA_SIGNATURES'])
   const opened: (() => Promise<unknown>)[] = []
   const end = async (): Promise<void> => {
     for (const one of opened.splice(0).reverse()) await one()
