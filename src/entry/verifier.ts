@@ -13,7 +13,11 @@ import type { State } from '../ports/deciding.js'
 import type { Audit, Transactions } from '../ports/world.js'
 import { openFeeds } from './feeds.js'
 import { openNetwork, readJsonFile } from './parts.js'
+<<<<<<< HEAD
 import { openState } from './state.js'
+=======
+import { chooseSignatures } from './signatures.js'
+>>>>>>> w3
 
 export { fileAudit } from './audit.js'
 export type { FeedStanding } from '../adapters/resolve/feed.js'
@@ -48,6 +52,7 @@ export interface OpenVerifier extends LocalVerifier {
  */
 export async function createVerifier(options: VerifierOptions): Promise<OpenVerifier> {
   const { policy, state, audit, feedSecrets: secrets = {}, connect = {} } = options
+  chooseSignatures(process.env['PROCURA_SIGNATURES'])
   const parsed = typeof policy === 'string' ? await readPolicy(policy) : parsePolicy(policy)
   const network = openNetwork(connect)
   const { keys, statusLists } = network

@@ -3,30 +3,20 @@ import type { Credential } from '../credential/credential.js'
 import { nearest } from '../delegation/narrowing.js'
 import type { Chain, Progress } from '../delegation/chain.js'
 import type { Did } from '../did/did.js'
-import type { PublicKey } from '../ed25519.js'
 import type { Digest } from '../encoding.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
-import type { Sealed, Verified } from '../jws/compact.js'
 import type { ListAge } from '../policy/feeds.js'
 import type { Policy } from '../policy/policy.js'
-import type { Keys, ListVersions, RevocationEvent, Snapshot } from '../ports/deciding.js'
+import type { RevocationEvent, Revocations } from '../ports/deciding.js'
 import { readStatus, type StatusEntry } from '../status/entry.js'
-import {
-  MAX_LIST_AGE,
-  openList,
-  readList,
-  requireFreshList,
-  requirePurpose,
-  requireUnset,
-  requireValidList,
-  type StatusList,
-} from '../status/list.js'
-import { SKEW, type UnixSeconds } from '../time.js'
-import { findKey } from './checks.js'
+import type { UnixSeconds } from '../time.js'
 import { listsOf, type Identified } from './identities.js'
-import { askedOnce, type LivePorts } from './live-ports.js'
+import { requireUnrevoked, type ListPorts } from './lists.js'
 
-export type { LivePorts } from './live-ports.js'
+/** What liveness is asked of. */
+export interface LivePorts extends ListPorts {
+  readonly revocations: Revocations
+}
 
 /** A credential that may be taken back, as it is asked about whenever it matters. Plain data: it can be kept as JSON. */
 export interface Watched {
@@ -76,17 +66,27 @@ export async function requireLive(
   ports: LivePorts,
   watch: Watch,
 ): Promise<void> {
-  const inForce = chain.map((_, index) => statusIssuersAt(chain, index))
+  const links = watchedOf(chain)
+  const others = identities.map(({ credential, links: described }): Unread => {
+    const issuers = described.flatMap(index => statusIssuersAt(chain, index))
+    return unread(credential, null, [credential.issuer], listsOf(credential, issuers))
+  })
+  await requireAllLive(others.length === 0 ? links : [...links, ...others], maxAge, policy, tell, ports, watch)
+}
+
+/** What is asked about a chain follows from its links alone, so it is worked out once for a chain that is remembered. */
+const watchedLinks = new WeakMap<Chain, readonly Unread[]>()
+
+function watchedOf(chain: Chain): readonly Unread[] {
+  const before = watchedLinks.get(chain)
+  if (before !== undefined) return before
   const links = chain.map((link, index): Unread => {
-    const issuers = inForce[index] ?? []
+    const issuers = statusIssuersAt(chain, index)
     const revokers = [...chain.slice(0, index + 1).map(({ issuer }) => issuer), ...issuers.map(({ iss }) => iss)]
     return unread(link, index, revokers, issuers)
   })
-  const others = identities.map(({ credential, links: described }): Unread => {
-    const issuers = described.flatMap(index => inForce[index] ?? [])
-    return unread(credential, null, [credential.issuer], listsOf(credential, issuers))
-  })
-  await requireAllLive([...links, ...others], maxAge, policy, tell, ports, watch)
+  watchedLinks.set(chain, links)
+  return links
 }
 
 /** The same again for what was found live before: the commit point. @throws AGENT_KILLED, STATUS_* */
@@ -113,7 +113,8 @@ function unread(
   revokers: readonly Did[],
   issuers: readonly StatusIssuer[],
 ): Unread {
-  const read = (): readonly StatusEntry[] => readStatus(status, validUntil - validFrom, issuers)
+  let entries: readonly StatusEntry[] | undefined
+  const read = (): readonly StatusEntry[] => (entries ??= readStatus(status, validUntil - validFrom, issuers))
   return { link, digest, subject, validUntil, revokers: [...new Set(revokers)], read }
 }
 
@@ -122,10 +123,9 @@ async function requireAllLive(
   maxAge: ListAge,
   policy: Policy,
   tell: () => UnixSeconds,
-  world: LivePorts,
+  ports: LivePorts,
   watch: Watch,
 ): Promise<void> {
-  const ports = askedOnce(world)
   const targets = new Set(all.flatMap(({ digest, subject }) => [digest, subject]))
   const signers = new Set([...all.flatMap(({ revokers }) => revokers), ...policy.identityIssuers])
   const events = await ports.revocations.about([...targets], [...signers])
@@ -179,67 +179,4 @@ function requireNoEvent(
       throw new ProcuraError('STATUS_REVOKED', { index: digest, list: `events of ${event.signer}` })
   }
   watch.link = null
-}
-
-/** One entry of one link: the second half of profile §8.2, in its order. Returns the list's age in seconds, and its version. */
-async function requireUnrevoked(
-  entry: StatusEntry,
-  { pushed, pulled }: ListAge,
-  policy: Policy,
-  tell: () => UnixSeconds,
-  ports: LivePorts,
-): Promise<{ readonly age: number; readonly version: number | null }> {
-  const maxAge = entry.issuers.every(issuer => ports.streams.isHealthy(issuer)) ? pushed : pulled
-  const copy = await openAt(entry, maxAge, policy, ports)
-  // what is old by its own date may have been signed anew since it was fetched
-  const isOld = copy.age > 0 && tell() - copy.list.validFrom > MAX_LIST_AGE
-  const { list, signer, age } = isOld ? await openAt(entry, 0, policy, ports) : copy
-  const now = tell()
-  requireValidList(list, now, SKEW)
-  requireFreshList(list, age, maxAge, now)
-  requirePurpose(list, entry)
-  await requireRisen(signer, list, ports.listVersions)
-  requireUnset(list, entry)
-  return { age, version: list.version }
-}
-
-async function openAt(entry: StatusEntry, maxAge: number, policy: Policy, { keys, statusLists }: LivePorts) {
-  const { snapshot, age } = await statusLists.read(entry.url, maxAge)
-  const sealed = readList(snapshot.token, entry)
-  const list = openOnce(snapshot, sealed, await listKey(sealed, entry.url, policy, keys), entry.url)
-  return { list, signer: sealed.signer, age }
-}
-
-/** The list states a version, and none higher was ever seen. */
-async function requireRisen(issuer: Did, { url, version }: StatusList, versions: ListVersions): Promise<void> {
-  if (version === null) throw new ProcuraError('STATUS_ROLLBACK', { list: url, version: 'none', seen: 'unknown' })
-  const seen = await versions.raise(issuer, url, version)
-  if (version < seen) throw new ProcuraError('STATUS_ROLLBACK', { list: url, version, seen })
-}
-
-async function listKey(sealed: Sealed, list: string, policy: Policy, keys: Keys): Promise<PublicKey> {
-  try {
-    const key = await findKey(sealed, policy, keys)
-    if (key !== null) return key
-  } catch (error) {
-    if (!isProcuraError(error)) throw error
-    throw new ProcuraError('STATUS_SIGNATURE', { list, why: error.message }, { cause: error })
-  }
-  throw new ProcuraError('STATUS_SIGNATURE', { list, why: `${sealed.kid} is not listed under assertionMethod` })
-}
-
-interface Opened {
-  readonly list: Verified<StatusList>
-  readonly key: string
-}
-
-/** The same bytes under the same key say the same; the entry goes with its snapshot. */
-const opened = new WeakMap<Snapshot, Opened>()
-
-function openOnce(snapshot: Snapshot, sealed: Sealed, key: PublicKey, url: string): Verified<StatusList> {
-  const before = opened.get(snapshot)
-  if (before?.key === key.x && before.list.url === url) return before.list
-  const list = openList(sealed, key, url)
-  opened.set(snapshot, { list, key: key.x })
-  return list
 }
