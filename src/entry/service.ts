@@ -4,6 +4,7 @@ import { Bell } from '../adapters/http/feed.js'
 import { createServer } from '../adapters/http/server.js'
 import { openMarker } from '../adapters/marker/file.js'
 import { keyEventsOf } from '../adapters/store/key-events.js'
+import { inTime } from '../adapters/store/server-clock.js'
 import type { Store } from '../adapters/store/store.js'
 import { createLog } from '../adapters/telemetry/log.js'
 import { traced } from '../adapters/telemetry/spans.js'
@@ -139,7 +140,8 @@ async function start(
   document = async () => ({ ...toDidDocument(did, await keys.listed()), id: did })
   const { state, redis, ...kept } = await openState(store, config.state, systemClock, systemIds)
   opened.push(() => kept.close())
-  const shared = { clock: systemClock, ids: systemIds, keys: network.keys, ...state }
+  const ledger = inTime(state.ledger, store.dataSource)
+  const shared = { clock: systemClock, ids: systemIds, keys: network.keys, ...state, ledger }
   const statusBase = `${config.origin}/v1/status/`
   const bell = new Bell()
   const outbox = announcing(store, shared.revocations, did, bell)
