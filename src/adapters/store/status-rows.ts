@@ -17,6 +17,7 @@ import {
   SequenceTable,
 } from './status-entities.js'
 import { advance, BARE, DAY } from './status-shards.js'
+import { findStored } from './stored-list.js'
 
 /** Bits of a list, unless told otherwise: the least that a verifier accepts. */
 export const LIST_LENGTH = 131_072
@@ -167,10 +168,7 @@ export class StatusTables implements StatusRows {
 
   /** The list by name, or `null`. */
   async find(list: string): Promise<StoredList | null> {
-    const row = await this.#lists.findOneBy({ name: list })
-    if (row === null) return null
-    const { name, purpose, length, version, token, signedAt, changes, signedChanges } = row
-    return { name, purpose, length, version, token, signedAt, changes, signedChanges }
+    return findStored(this.#dataSource, list)
   }
 
   /** Puts a signed list in place if `version` is one above the stored one. */
