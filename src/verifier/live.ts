@@ -191,9 +191,10 @@ async function requireUnrevoked(
 ): Promise<{ readonly age: number; readonly version: number | null }> {
   const maxAge = entry.issuers.every(issuer => ports.streams.isHealthy(issuer)) ? pushed : pulled
   const copy = await openAt(entry, maxAge, policy, ports)
-  // what is old by its own date may have been signed anew since it was fetched
+  // what is old by its own date, or behind what others who share the memory have seen, was signed anew meanwhile
   const isOld = copy.age > 0 && tell() - copy.list.validFrom > MAX_LIST_AGE
-  const { list, signer, age } = isOld ? await openAt(entry, 0, policy, ports) : copy
+  const isPast = isOld || (maxAge > 0 && (await isOvertaken(copy, ports.listVersions)))
+  const { list, signer, age } = isPast ? await openAt(entry, 0, policy, ports) : copy
   const now = tell()
   requireValidList(list, now, SKEW)
   requireFreshList(list, age, maxAge, now)
@@ -208,6 +209,11 @@ async function openAt(entry: StatusEntry, maxAge: number, policy: Policy, { keys
   const sealed = readList(snapshot.token, entry)
   const list = openOnce(snapshot, sealed, await listKey(sealed, entry.url, policy, keys), entry.url)
   return { list, signer: sealed.signer, age }
+}
+
+/** A higher version was seen. */
+async function isOvertaken({ list, signer }: { list: StatusList; signer: Did }, versions: ListVersions) {
+  return list.version !== null && list.version < (await versions.raise(signer, list.url, list.version))
 }
 
 /** The list states a version, and none higher was ever seen. */
