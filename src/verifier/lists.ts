@@ -4,7 +4,7 @@ import { isProcuraError, ProcuraError } from '../errors.js'
 import type { Sealed, Verified } from '../jws/compact.js'
 import type { ListAge } from '../policy/feeds.js'
 import type { Policy } from '../policy/policy.js'
-import type { Keys, ListVersions, Snapshot, StatusLists, Streams } from '../ports/deciding.js'
+import type { ListVersions, Snapshot } from '../ports/deciding.js'
 import type { StatusEntry } from '../status/entry.js'
 import {
   MAX_LIST_AGE,
@@ -18,14 +18,7 @@ import {
 } from '../status/list.js'
 import { SKEW, type UnixSeconds } from '../time.js'
 import { findKey } from './checks.js'
-
-/** What the answer of a status list depends on. */
-export interface ListPorts {
-  readonly keys: Keys
-  readonly statusLists: StatusLists
-  readonly listVersions: ListVersions
-  readonly streams: Streams
-}
+import type { LivePorts } from './live-ports.js'
 
 /**
  * The bit of one entry is unset: the second half of profile §8.2, in its order.
@@ -39,13 +32,14 @@ export async function requireUnrevoked(
   { pushed, pulled }: ListAge,
   policy: Policy,
   tell: () => UnixSeconds,
-  ports: ListPorts,
+  ports: LivePorts,
 ): Promise<{ readonly age: number; readonly version: number | null }> {
   const maxAge = entry.issuers.every(issuer => ports.streams.isHealthy(issuer)) ? pushed : pulled
   const copy = await openAt(entry, maxAge, policy, ports)
-  // what is old by its own date may have been signed anew since it was fetched
+  // what is old by its own date, or behind what others who share the memory have seen, was signed anew meanwhile
   const isOld = copy.age > 0 && tell() - copy.list.validFrom > MAX_LIST_AGE
-  const { list, signer, age } = isOld ? await openAt(entry, 0, policy, ports) : copy
+  const isPast = isOld || (maxAge > 0 && (await isOvertaken(copy, ports.listVersions)))
+  const { list, signer, age } = isPast ? await openAt(entry, 0, policy, ports) : copy
   const now = tell()
   requireValidList(list, now, SKEW)
   requireFreshList(list, age, maxAge, now)
@@ -64,7 +58,7 @@ interface Opened {
 /** The same bytes under the same key say the same; the entry goes with its snapshot. */
 const opened = new WeakMap<Snapshot, Opened>()
 
-async function openAt(entry: StatusEntry, maxAge: number, policy: Policy, { keys, statusLists }: ListPorts) {
+async function openAt(entry: StatusEntry, maxAge: number, policy: Policy, { keys, statusLists }: LivePorts) {
   const { snapshot, age } = await statusLists.read(entry.url, maxAge)
   const before = opened.get(snapshot)
   const sealed = readList(snapshot.token, entry, before?.sealed)
@@ -73,6 +67,11 @@ async function openAt(entry: StatusEntry, maxAge: number, policy: Policy, { keys
   const list = isSame ? before.list : openList(sealed, key, entry.url)
   if (!isSame) opened.set(snapshot, { sealed, list, key: key.x })
   return { list, signer: sealed.signer, age }
+}
+
+/** A higher version was seen. */
+async function isOvertaken({ list, signer }: { list: StatusList; signer: Did }, versions: ListVersions) {
+  return list.version !== null && list.version < (await versions.raise(signer, list.url, list.version))
 }
 
 /** The list states a version, and none higher was ever seen. */

@@ -7,16 +7,14 @@ import type { Digest } from '../encoding.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import type { ListAge } from '../policy/feeds.js'
 import type { Policy } from '../policy/policy.js'
-import type { RevocationEvent, Revocations } from '../ports/deciding.js'
+import type { RevocationEvent } from '../ports/deciding.js'
 import { readStatus, type StatusEntry } from '../status/entry.js'
 import type { UnixSeconds } from '../time.js'
 import { listsOf, type Identified } from './identities.js'
-import { requireUnrevoked, type ListPorts } from './lists.js'
+import { requireUnrevoked } from './lists.js'
+import { askedOnce, type LivePorts } from './live-ports.js'
 
-/** What liveness is asked of. */
-export interface LivePorts extends ListPorts {
-  readonly revocations: Revocations
-}
+export type { LivePorts } from './live-ports.js'
 
 /** A credential that may be taken back, as it is asked about whenever it matters. Plain data: it can be kept as JSON. */
 export interface Watched {
@@ -123,9 +121,10 @@ async function requireAllLive(
   maxAge: ListAge,
   policy: Policy,
   tell: () => UnixSeconds,
-  ports: LivePorts,
+  world: LivePorts,
   watch: Watch,
 ): Promise<void> {
+  const ports = askedOnce(world)
   const targets = new Set(all.flatMap(({ digest, subject }) => [digest, subject]))
   const signers = new Set([...all.flatMap(({ revokers }) => revokers), ...policy.identityIssuers])
   const events = await ports.revocations.about([...targets], [...signers])
