@@ -49,7 +49,11 @@ export function memoryLedger(
   const calls = new Map<string, readonly UnixSeconds[]>()
   const holds = new Map<string, { readonly held: Held; readonly charges: readonly Charge[] }>()
 
+  let forgotAt = -Infinity
+  /** Goes through all, so once a second: what did not end by now ends in another second. */
   const forget = (now: UnixSeconds): void => {
+    if (now <= forgotAt) return
+    forgotAt = now
     for (const [key, until] of used) if (until < now) used.delete(key)
     for (const [account, { until }] of spent) if (until < now) spent.delete(account)
     for (const [account, times] of calls) if ((times.at(-1) ?? 0) + LONGEST_WINDOW < now) calls.delete(account)
@@ -58,12 +62,16 @@ export function memoryLedger(
   const callsOf = ({ account, per }: Throttle, now: UnixSeconds): readonly UnixSeconds[] =>
     (calls.get(account) ?? []).filter(at => at >= now - per)
 
+  /** When all were seen to be open; one that closes, or another second, may make room */
+  let fullAt: UnixSeconds | null = null
   /** Makes room for one more by forgetting the oldest that has ended: asked for again, it is not found. */
   const hasRoom = (now: UnixSeconds): boolean => {
     if (holds.size < maxHolds) return true
+    if (now === fullAt) return false
     for (const id of holds.keys()) {
       if (standing(id, now)?.state !== 'open') return holds.delete(id)
     }
+    fullAt = now
     return false
   }
 
@@ -113,6 +121,7 @@ export function memoryLedger(
         const charges = held.state === 'open' && to === 'released' ? (holds.get(id)?.charges ?? []) : []
         for (const one of charges) spent.set(one.account, { amount: spentOn(one) - one.amount, until: one.until })
         holds.set(id, { held: { ...held, state }, charges: [] })
+        fullAt = null
         return state
       }),
   }
@@ -129,19 +138,26 @@ function unavailable(why: string): ProcuraError {
 
 /** Events learned by this process: at most `capacity`, above it STATUS_UNAVAILABLE. */
 export function memoryRevocations(capacity = CAPACITY): Revocations {
-  const events = new Map<string, RevocationEvent>()
-  const nameOf = (target: string, signer: string): string => `${signer} ${target}`
+  const events = new Map<string, Map<string, RevocationEvent>>()
+  let size = 0
   return {
     learn: ({ target, signer }) =>
       inOneStep(() => {
-        const name = nameOf(target, signer)
-        if (events.size >= capacity && !events.has(name)) {
+        const known = events.get(target)
+        if (known?.has(signer) === true) return
+        if (size >= capacity) {
           throw new ProcuraError('STATUS_UNAVAILABLE', { list: 'events', why: 'too many are remembered' })
         }
-        events.set(name, { target, signer })
+        events.set(target, (known ?? new Map<string, RevocationEvent>()).set(signer, { target, signer }))
+        size += 1
       }),
     about: (targets, signers) =>
-      inOneStep(() => targets.flatMap(target => signers.flatMap(signer => events.get(nameOf(target, signer)) ?? []))),
+      inOneStep(() =>
+        targets.flatMap(target => {
+          const known = events.get(target)
+          return known === undefined ? [] : signers.flatMap(signer => known.get(signer) ?? [])
+        }),
+      ),
   }
 }
 
@@ -195,10 +211,14 @@ export const NONCE_TTL = 60
 /** Nonces handed out by this process. */
 export function memoryNonces(clock: Clock, ids: Ids, capacity = CAPACITY): Nonces {
   const open = new Map<string, UnixSeconds>()
+  let forgotAt = -Infinity
   return {
     issue(self) {
       const now = clock.now()
-      if (open.size >= capacity) for (const [old, until] of open) if (until < now) open.delete(old)
+      if (open.size >= capacity && now > forgotAt) {
+        forgotAt = now
+        for (const [old, until] of open) if (until < now) open.delete(old)
+      }
       if (open.size >= capacity) return Promise.reject(unavailable('too many challenges at once'))
       const nonce = ids.token()
       open.set(`${self} ${nonce}`, now + NONCE_TTL)
