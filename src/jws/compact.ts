@@ -43,6 +43,8 @@ const EMPTY = new Uint8Array()
 const HEADER_MEMBERS = new Set(['alg', 'typ', 'kid', 'cty'])
 const CTY: Partial<Record<Typ, string>> = { 'vc+jwt': 'vc', 'vp+jwt': 'vp' }
 const SIGNATURE_CHARACTERS = 86
+/** The one base64url text of some 64 bytes: of the last character two bits count. */
+const SIGNATURE = /^[A-Za-z0-9_-]{85}[AQgw]$/
 const SEGMENTS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 
 /**
@@ -63,8 +65,8 @@ export function readJws(token: unknown, typ: Typ, max: number, what: string): Se
   const headBytes = known === undefined ? fromBase64url(head) : EMPTY
   const bodyBytes = fromBase64url(token.slice(headEnd + 1, bodyEnd))
   const signature = token.slice(bodyEnd + 1)
-  const isWhole = head !== '' && bodyEnd > headEnd + 1 && signature.length === SIGNATURE_CHARACTERS
-  if (!isWhole || headBytes === null || bodyBytes === null || fromBase64url(signature) === null) {
+  const isWhole = head !== '' && bodyEnd > headEnd + 1
+  if (!isWhole || headBytes === null || bodyBytes === null || !SIGNATURE.test(signature)) {
     throw malformed(token, what)
   }
 

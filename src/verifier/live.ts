@@ -44,7 +44,15 @@ export interface Watch extends Progress {
 }
 
 /** Before its `credentialStatus` was read: that is judged in its turn, because an earlier link may be revoked. */
-type Unread = Omit<Watched, 'entries'> & { readonly read: () => readonly StatusEntry[] }
+type Unread = Pick<Watched, 'link' | 'digest' | 'subject' | 'revokers'> & { readonly read: () => Watched }
+
+/** All that is asked about, and whose events about what count. */
+interface Round {
+  readonly all: readonly Unread[]
+  readonly targets: readonly (Digest | Did)[]
+  /** beside the policy's own */
+  readonly signers: readonly Did[]
+}
 
 /**
  * Nothing was taken back: step 17. No subject was stopped, no credential revoked by an event that counts; then the
@@ -64,27 +72,36 @@ export async function requireLive(
   ports: LivePorts,
   watch: Watch,
 ): Promise<void> {
-  const links = watchedOf(chain)
+  const round = roundOf(chain)
   const others = identities.map(({ credential, links: described }): Unread => {
     const issuers = described.flatMap(index => statusIssuersAt(chain, index))
     return unread(credential, null, [credential.issuer], listsOf(credential, issuers))
   })
-  await requireAllLive(others.length === 0 ? links : [...links, ...others], maxAge, policy, tell, ports, watch)
+  const whole = others.length === 0 ? round : toRound([...round.all, ...others])
+  await requireAllLive(whole, maxAge, policy, tell, ports, watch)
 }
 
 /** What is asked about a chain follows from its links alone, so it is worked out once for a chain that is remembered. */
-const watchedLinks = new WeakMap<Chain, readonly Unread[]>()
+const rounds = new WeakMap<Chain, Round>()
 
-function watchedOf(chain: Chain): readonly Unread[] {
-  const before = watchedLinks.get(chain)
+function roundOf(chain: Chain): Round {
+  const before = rounds.get(chain)
   if (before !== undefined) return before
+  const issued: Did[] = []
+  let inForce: readonly StatusIssuer[] = []
   const links = chain.map((link, index): Unread => {
-    const issuers = statusIssuersAt(chain, index)
-    const revokers = [...chain.slice(0, index + 1).map(({ issuer }) => issuer), ...issuers.map(({ iss }) => iss)]
-    return unread(link, index, revokers, issuers)
+    issued.push(link.issuer)
+    inForce = link.claims.authority.statusIssuers ?? inForce
+    return unread(link, index, [...issued, ...inForce.map(({ iss }) => iss)], inForce)
   })
-  watchedLinks.set(chain, links)
-  return links
+  const round = toRound(links)
+  rounds.set(chain, round)
+  return round
+}
+
+function toRound(all: readonly Unread[]): Round {
+  const targets = new Set(all.flatMap(({ digest, subject }) => [digest, subject]))
+  return { all, targets: [...targets], signers: [...new Set(all.flatMap(({ revokers }) => revokers))] }
 }
 
 /** The same again for what was found live before: the commit point. @throws AGENT_KILLED, STATUS_* */
@@ -96,8 +113,8 @@ export async function requireStillLive(
   ports: LivePorts,
   watch: Watch,
 ): Promise<void> {
-  const again = watched.map(one => ({ ...one, read: () => one.entries }))
-  await requireAllLive(again, maxAge, policy, tell, ports, watch)
+  const again = watched.map(one => ({ ...one, read: () => one }))
+  await requireAllLive(toRound(again), maxAge, policy, tell, ports, watch)
 }
 
 function statusIssuersAt(chain: Chain, index: number): readonly StatusIssuer[] {
@@ -111,13 +128,18 @@ function unread(
   revokers: readonly Did[],
   issuers: readonly StatusIssuer[],
 ): Unread {
-  let entries: readonly StatusEntry[] | undefined
-  const read = (): readonly StatusEntry[] => (entries ??= readStatus(status, validUntil - validFrom, issuers))
-  return { link, digest, subject, validUntil, revokers: [...new Set(revokers)], read }
+  const signers = [...new Set(revokers)]
+  let watched: Watched | undefined
+  const read = (): Watched => {
+    if (watched !== undefined) return watched
+    const entries = readStatus(status, validUntil - validFrom, issuers)
+    return (watched = { link, digest, subject, validUntil, revokers: signers, entries })
+  }
+  return { link, digest, subject, revokers: signers, read }
 }
 
 async function requireAllLive(
-  all: readonly Unread[],
+  { all, targets, signers }: Round,
   maxAge: ListAge,
   policy: Policy,
   tell: () => UnixSeconds,
@@ -125,22 +147,22 @@ async function requireAllLive(
   watch: Watch,
 ): Promise<void> {
   const ports = askedOnce(world)
-  const targets = new Set(all.flatMap(({ digest, subject }) => [digest, subject]))
-  const signers = new Set([...all.flatMap(({ revokers }) => revokers), ...policy.identityIssuers])
-  const events = await ports.revocations.about([...targets], [...signers])
-  requireNoEvent(all, events, policy, watch)
-  for (const { read, ...one } of all) {
+  const { identityIssuers } = policy
+  const heard = identityIssuers.size === 0 ? signers : [...new Set([...signers, ...identityIssuers])]
+  const events = await ports.revocations.about(targets, heard)
+  if (events.length > 0) requireNoEvent(all, events, policy, watch)
+  for (const one of all) {
     watch.link = one.link
     try {
-      const entries = read()
+      const watched = one.read()
       let age: number | null = null
       const lists: SeenList[] = []
-      for (const entry of entries) {
+      for (const entry of watched.entries) {
         const seen = await requireUnrevoked(entry, maxAge, policy, tell, ports)
         age = Math.max(age ?? 0, seen.age)
         lists.push({ url: entry.url, version: seen.version })
       }
-      watch.live.push({ watched: { ...one, entries }, age, lists })
+      watch.live.push({ watched, age, lists })
     } catch (error) {
       throw one.link === null ? ofIdentity(error, one) : error
     }
@@ -149,7 +171,7 @@ async function requireAllLive(
 }
 
 /** The same refusal, saying that it is no link's. */
-function ofIdentity(error: unknown, { digest, subject }: Pick<Watched, 'digest' | 'subject'>): unknown {
+function ofIdentity(error: unknown, { digest, subject }: Pick<Unread, 'digest' | 'subject'>): unknown {
   if (!isProcuraError(error)) return error
   const message = `${error.message} (identity credential ${digest} of ${subject})`
   return new ProcuraError(error.code, error.facts as never, { cause: error, message })
