@@ -157,6 +157,17 @@ describe.each([...backends, ...(hasPostgres ? onPostgres : []), ...(hasRedis ? o
     }
   })
 
+  test('many keys at once, each shown four times: each has one winner', async () => {
+    const keys = Array.from({ length: 100 }, fresh)
+    await settle(second, [use(keys[7] ?? '')], [], [], NOW)
+    const shown = [...keys, ...keys, ...keys, ...keys]
+    const answers = await Promise.all(
+      shown.map((key, n) => settle(n % 3 === 0 ? second : first, [use(key)], [], [], NOW)),
+    )
+    const won = keys.map(key => answers.filter((answer, n) => shown[n] === key && answer === null).length)
+    expect(won).toEqual(keys.map((_, n) => (n === 7 ? 0 : 1)))
+  })
+
   test('several uses are made all or none', async () => {
     const [a, b] = [fresh(), fresh()]
     expect(await settle(first, [use(a)], [], [], NOW)).toBeNull()

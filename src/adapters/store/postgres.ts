@@ -90,6 +90,10 @@ export class PostgresDataSource extends JoiningDataSource {
     this.#patience = ANSWER_TIMEOUT
   }
 
+  override readApart<R>(sql: string, parameters: readonly unknown[]): Promise<R[]> {
+    return this.query<R[]>(sql, [...parameters])
+  }
+
   protected override ownRunner(mode: ReplicationMode): QueryRunner {
     const { place, turns } = this
     const runner = new PostgresTurnRunner(this.driver, mode, { place, turns, circuit: this.#circuit }, this.#patience)
