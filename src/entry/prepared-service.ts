@@ -128,7 +128,11 @@ async function start(
   const shared = { clock: systemClock, ids: systemIds, keys: network.keys, ...state, ledger }
   const statusBase = `${config.origin}/v1/status/`
   const bell = new Bell()
-  const outbox = announcing(store, shared.revocations, did, bell)
+  const tellOthers = kept.wakeUps(() => bell.ring())
+  const outbox = announcing(store, shared.revocations, did, () => {
+    bell.ring()
+    tellOthers()
+  })
   const issuer = createIssuer(
     { keys, statusBase },
     {
