@@ -9,15 +9,7 @@ import { isProcuraError, ProcuraError } from '../errors.js'
 import type { Sealed, Verified } from '../jws/compact.js'
 import type { ListAge } from '../policy/feeds.js'
 import type { Policy } from '../policy/policy.js'
-import type {
-  Keys,
-  ListVersions,
-  RevocationEvent,
-  Revocations,
-  Snapshot,
-  StatusLists,
-  Streams,
-} from '../ports/deciding.js'
+import type { Keys, ListVersions, RevocationEvent, Snapshot } from '../ports/deciding.js'
 import { readStatus, type StatusEntry } from '../status/entry.js'
 import {
   MAX_LIST_AGE,
@@ -32,15 +24,9 @@ import {
 import { SKEW, type UnixSeconds } from '../time.js'
 import { findKey } from './checks.js'
 import { listsOf, type Identified } from './identities.js'
+import { askedOnce, type LivePorts } from './live-ports.js'
 
-/** What liveness is asked of. */
-export interface LivePorts {
-  readonly keys: Keys
-  readonly statusLists: StatusLists
-  readonly listVersions: ListVersions
-  readonly revocations: Revocations
-  readonly streams: Streams
-}
+export type { LivePorts } from './live-ports.js'
 
 /** A credential that may be taken back, as it is asked about whenever it matters. Plain data: it can be kept as JSON. */
 export interface Watched {
@@ -136,9 +122,10 @@ async function requireAllLive(
   maxAge: ListAge,
   policy: Policy,
   tell: () => UnixSeconds,
-  ports: LivePorts,
+  world: LivePorts,
   watch: Watch,
 ): Promise<void> {
+  const ports = askedOnce(world)
   const targets = new Set(all.flatMap(({ digest, subject }) => [digest, subject]))
   const signers = new Set([...all.flatMap(({ revokers }) => revokers), ...policy.identityIssuers])
   const events = await ports.revocations.about([...targets], [...signers])

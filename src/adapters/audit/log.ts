@@ -41,14 +41,15 @@ const MAX_WAITING = 64 * 1024 * 1024
  * A write that fails is AUDIT_UNAVAILABLE for those whose record was in it; the next one repairs what it left.
  *
  * @param folder - made if missing, mode 0700
- * @throws AUDIT_UNAVAILABLE - also from `record`; AUDIT_BROKEN - its end is not what the checkpoint says
+ * @throws AUDIT_UNAVAILABLE - also from `record`; STORAGE_HELD - another process appends to it;
+ *   AUDIT_BROKEN - its end is not what the checkpoint says
  */
 export async function openLog(folder: string, signer: NoteSigner, clock: Clock): Promise<AuditLog> {
   const unlock = await attempt(folder, async () => {
     await mkdir(join(folder, JOURNAL), { recursive: true, mode: 0o700 })
     const file = join(folder, 'lock')
     await (await open(file, 'a', 0o600)).close()
-    return takeLock(file)
+    return takeLock(file, clock)
   })
   try {
     const log = await attempt(folder, () => start(folder, signer, clock))

@@ -62,7 +62,7 @@ export function createDocuments(
   return {
     async read(did) {
       const own = await hosted?.(did)
-      if (own !== undefined && own !== null) return { json: () => own, document: readDidDocument(did, own) }
+      if (own !== undefined && own !== null) return { json: () => own, document: understand(did, own) }
       const copy = kept.get(did)
       if (copy !== undefined && watch.age(copy.asked) < MAX_DOCUMENT_AGE) return copy.resolved
       kept.delete(did)
@@ -73,6 +73,15 @@ export function createDocuments(
       flights.forget(did)
     },
   }
+}
+
+/** The same object says the same. */
+const understood = new WeakMap<JsonObject, DidDocument>()
+
+function understand(did: Did, own: JsonObject): DidDocument {
+  const document = understood.get(own) ?? readDidDocument(did, own)
+  understood.set(own, document)
+  return document
 }
 
 async function fetchDocument(did: Did, fetch: GuardedFetch): Promise<Resolved & { readonly size: number }> {

@@ -2,10 +2,16 @@ import { LRUCache } from 'lru-cache'
 import type { Bell } from '../adapters/http/feed.js'
 import type { Store } from '../adapters/store/store.js'
 import type { Did } from '../did/did.js'
+import { toDidDocument } from '../did/document.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import type { Issuer } from '../issuer/issuer.js'
+import type { JsonObject } from '../json.js'
 import type { Revocations, Snapshot, StatusLists } from '../ports/deciding.js'
 import type { Outbox } from '../ports/issuing.js'
+import type { IssuingKeys } from '../ports/keys.js'
+
+/** A DID document that names its DID. */
+export type OwnDocument = JsonObject & { readonly id: Did }
 
 /** What is announced to others, verifiers on this database know in the same transaction; the feed looks right after it. */
 export function announcing(
@@ -44,5 +50,16 @@ export function withOwnLists(issuer: Issuer, statusBase: string, others: StatusL
       snapshots.set(url, snapshot)
       return { snapshot, age: 0 }
     },
+  }
+}
+
+/** The document of who issues here: the same object as long as it lists the same keys, which their names tell. */
+export function ownDocument({ did, listed }: Pick<IssuingKeys, 'did' | 'listed'>): () => Promise<OwnDocument> {
+  let last = { names: '', document: { ...toDidDocument(did, []), id: did } }
+  return async () => {
+    const keys = await listed()
+    const names = keys.map(({ kid }) => kid).join(' ')
+    if (names !== last.names) last = { names, document: { ...toDidDocument(did, keys), id: did } }
+    return last.document
   }
 }
