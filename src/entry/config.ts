@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
@@ -27,69 +28,79 @@ const resourceServer = z.strictObject({
 const limit = (max: number, per: number, most = 10_000) =>
   z.strictObject({ max: z.int().min(1).max(most), per: z.int().min(1).max(86_400) }).default({ max, per })
 
-const procura = z.strictObject({
-  origin,
-  storage: z.string().min(1),
-  /** where processes count calls together */
-  state: z
-    .string()
-    .regex(/^rediss?:\/\/[^\s]+$/, 'is not redis://host:port')
-    .optional(),
-  keyFile: path,
-  operator: z.string().min(1),
-  policy: path.default(ISSUING_POLICY),
-  /** folders of logs, of which at least one has to take each record */
-  audit: z.union([path.transform(one => [one]), z.array(path).min(1).max(4)]),
-  /** the audit log's path with `.marker` unless given */
-  marker: path.optional(),
-  status: z.strictObject({ bits: z.union([z.literal(131_072), z.literal(1_048_576)]) }).default({ bits: 131_072 }),
-  listen: z
-    .strictObject({
-      host: z.string().min(1).max(253),
-      port: z.int().min(0).max(65_535),
-      behindTls: z.boolean().default(false),
-      /** whose `X-Forwarded-For` counts */
-      trustedProxies: z
-        .array(z.string().refine(isNetwork, 'is not an address or a network such as 10.0.0.0/8'))
-        .default([]),
-      /** seconds between the signal to stop and the end of listening: a proxy finds out meanwhile */
-      drain: z.int().min(0).max(300).default(0),
-    })
-    .refine(({ host, behindTls }) => behindTls || isLoopback(host), {
-      path: ['host'],
-      message: 'is not a loopback address: this listener speaks plain HTTP; put TLS before it and set behindTls: true',
-    }),
-  connect: z.record(z.string(), z.string()).default({}),
-  admins: z.array(did).default([]),
-  auditors: z.array(did).default([]),
-  telemetry: z
-    .strictObject({
-      /** whether everybody may read `GET /metrics` */
-      metrics: z.boolean().default(false),
-      log: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('error'),
-    })
-    .prefault({}),
-  resourceServers: z
-    .array(resourceServer)
-    .refine(all => areDistinct(all.map(one => one.name)), 'two share one name')
-    .refine(all => areDistinct(all.flatMap(one => one.secretHash)), 'two share one secret')
-    .default([]),
-  /** web origins whose pages may call */
-  cors: z.array(origin).default([]),
-  events: z.enum(['public', 'resource-servers']).default('public'),
-  limits: z
-    .strictObject({
-      identities: limit(60, 3600),
-      leases: limit(120, 3600),
-      chains: limit(1000, 60),
-      strangers: limit(12_000, 60, 100_000_000),
-      subjects: limit(1200, 60, 100_000_000),
-      resourceServers: limit(600_000, 60, 100_000_000),
-      body: z.int().min(16_384).max(16_777_216).default(262_144),
-      arrival: z.int().min(1).max(300).default(15),
-    })
-    .prefault({}),
-})
+const procura = z
+  .strictObject({
+    origin,
+    storage: z.string().min(1),
+    /** where processes count calls together */
+    state: z
+      .string()
+      .regex(/^rediss?:\/\/[^\s]+$/, 'is not redis://host:port')
+      .optional(),
+    keyFile: path,
+    operator: z.string().min(1),
+    policy: path.default(ISSUING_POLICY),
+    /** folders of logs, of which at least one has to take each record */
+    audit: z.union([path.transform(one => [one]), z.array(path).min(1).max(4)]),
+    /** the audit log's path with `.marker` unless given */
+    marker: path.optional(),
+    status: z.strictObject({ bits: z.union([z.literal(131_072), z.literal(1_048_576)]) }).default({ bits: 131_072 }),
+    listen: z
+      .strictObject({
+        host: z.string().min(1).max(253),
+        port: z.int().min(0).max(65_535),
+        behindTls: z.boolean().default(false),
+        /** how many answer together, on as many cores */
+        processes: z
+          .union([z.int().min(1).max(64), z.literal('cores').transform(() => availableParallelism())])
+          .default(1),
+        /** whose `X-Forwarded-For` counts */
+        trustedProxies: z
+          .array(z.string().refine(isNetwork, 'is not an address or a network such as 10.0.0.0/8'))
+          .default([]),
+        /** seconds between the signal to stop and the end of listening: a proxy finds out meanwhile */
+        drain: z.int().min(0).max(300).default(0),
+      })
+      .refine(({ host, behindTls }) => behindTls || isLoopback(host), {
+        path: ['host'],
+        message:
+          'is not a loopback address: this listener speaks plain HTTP; put TLS before it and set behindTls: true',
+      }),
+    connect: z.record(z.string(), z.string()).default({}),
+    admins: z.array(did).default([]),
+    auditors: z.array(did).default([]),
+    telemetry: z
+      .strictObject({
+        /** whether everybody may read `GET /metrics` */
+        metrics: z.boolean().default(false),
+        log: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('error'),
+      })
+      .prefault({}),
+    resourceServers: z
+      .array(resourceServer)
+      .refine(all => areDistinct(all.map(one => one.name)), 'two share one name')
+      .refine(all => areDistinct(all.flatMap(one => one.secretHash)), 'two share one secret')
+      .default([]),
+    /** web origins whose pages may call */
+    cors: z.array(origin).default([]),
+    events: z.enum(['public', 'resource-servers']).default('public'),
+    limits: z
+      .strictObject({
+        identities: limit(60, 3600),
+        leases: limit(120, 3600),
+        chains: limit(1000, 60),
+        strangers: limit(12_000, 60, 100_000_000),
+        subjects: limit(1200, 60, 100_000_000),
+        resourceServers: limit(600_000, 60, 100_000_000),
+        body: z.int().min(16_384).max(16_777_216).default(262_144),
+        arrival: z.int().min(1).max(300).default(15),
+      })
+      .prefault({}),
+  })
+  .refine(({ storage, listen }) => storage !== 'sqlite::memory:' || listen.processes === 1, {
+    path: ['listen', 'processes'],
+    message: 'is more than one, and a storage in memory is one process’s own: name a file or a server, or set 1',
+  })
 
 /** The `procura:` block of an agent file. Paths are relative to the working directory. */
 export type Config = z.infer<typeof procura>
@@ -109,6 +120,7 @@ const OVERRIDES: Readonly<Record<string, readonly [string, ...string[]]>> = {
   PROCURA_HOST: ['listen', 'host'],
   PROCURA_PORT: ['listen', 'port'],
   PROCURA_BEHIND_TLS: ['listen', 'behindTls'],
+  PROCURA_PROCESSES: ['listen', 'processes'],
 }
 
 /**

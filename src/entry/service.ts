@@ -21,7 +21,8 @@ import { createIssuer, type Issuer } from '../issuer/issuer.js'
 import { parseIssuingPolicy, requireAsStrict } from '../policy/issuing.js'
 import { createRegistrar } from '../registrar/registrar.js'
 import { createVerifier } from '../verifier/verifier.js'
-import { openAuditDesk, openAudits, openMetrics, watchStore } from './audit.js'
+import { auditDesk, openMetrics, watchStore } from './audit.js'
+import { openCommons, type Commons } from './commons.js'
 import { markerOf, readConfig, type Config } from './config.js'
 import { openFeeds } from './feeds.js'
 import { announcing, ownDocument, withOwnLists } from './own.js'
@@ -39,6 +40,8 @@ export interface ServiceOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** told of defects; callers get a bare 500 */
   readonly onDefect?: (error: unknown) => void
+  /** what this process shares with others of the service; left out: it is alone */
+  readonly commons?: Commons
 }
 
 /** A service that listens. */
@@ -69,9 +72,11 @@ export async function openService({
   config: path,
   environment,
   onDefect = () => undefined,
+  commons,
 }: ServiceOptions): Promise<Service> {
   const file = await readAgentFile(path, environment)
   const config = await readConfig(file, environment)
+  if (commons === undefined && config.listen.processes > 1) throw severalHere()
   const opened: (() => Promise<unknown>)[] = []
   const end = async (): Promise<void> => {
     for (const one of opened.splice(0).reverse()) await one()
@@ -83,7 +88,7 @@ export async function openService({
     onDefect(error)
   }
   try {
-    const started = await start(file, config, environment, told, opened, stopping.signal)
+    const started = await start(file, config, environment, told, opened, stopping.signal, commons)
     const close = async (): Promise<void> => {
       stopping.abort()
       await setTimeout(config.listen.drain * 1000)
@@ -103,6 +108,7 @@ async function start(
   onDefect: (error: unknown) => void,
   opened: (() => Promise<unknown>)[],
   stopping: AbortSignal,
+  given: Commons | undefined,
 ): Promise<Omit<Service, 'config' | 'close'>> {
   const did = didWebOf(config.origin)
   let document: (() => Promise<JsonObject & { readonly id: Did }>) | null = null
@@ -116,8 +122,10 @@ async function start(
     throw new ProcuraError('DID_RESOLUTION', { did: asked, why: 'it is not hosted here' })
   })
   opened.push(() => network.close())
-  const { log, logs } = await openAudits(config, opened)
+  const commons = given ?? (await openCommons(config, opened))
+  const { log, logs } = commons
   const metrics = openMetrics(log)
+  const figures = commons.figures(metrics)
   const audit = metrics.counted(logs)
   const { storage, keyFile } = config
   const { store, vault } = await openHome({
@@ -200,8 +208,9 @@ async function start(
     resourceServers,
     events: { outbox: store.outbox, bell, keys, clock: systemClock, readers: config.events },
     admins,
-    audit: await openAuditDesk(config, log, opened),
-    metrics: config.telemetry.metrics ? metrics : null,
+    audit: auditDesk(config, commons),
+    counts: commons.counts,
+    metrics: config.telemetry.metrics ? { text: figures } : null,
     trustedProxies: config.listen.trustedProxies,
     checks: {
       database: () => store.installation.get(OPERATOR),
@@ -216,6 +225,12 @@ async function start(
   })
   opened.push(() => app.close())
   return { did, operator, storage: store.place, hosting, app, address: await listen(app, config.listen) }
+}
+
+/** A program that opens one service does not start others beside it. */
+function severalHere(): ProcuraError {
+  const why = 'is more than one: only `procura serve` starts several'
+  return new ProcuraError('CONFIG_INVALID', { at: 'procura.listen.processes', why })
 }
 
 /**

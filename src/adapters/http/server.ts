@@ -8,7 +8,7 @@ import { auditRoutes, type AuditParts } from './audit-routes.js'
 import type { ProofPorts, ResourceServer } from './callers.js'
 import { documentApi } from './docs.js'
 import { eventRoutes, type EventParts } from './events.js'
-import { createBounds, type CallLimits, type Limits, type RequestLimits } from './limits.js'
+import { createBounds, type CallLimits, type Counts, type Limits, type RequestLimits } from './limits.js'
 import { publicRoutes, type PublicParts } from './public-routes.js'
 import { answerRefusals, refuseBeforeRouting, refuseOnTheWire, refusing } from './refusals.js'
 import { createRepeats } from './repeats.js'
@@ -29,6 +29,8 @@ export interface ServerParts extends ProofPorts, Transactions, PublicParts {
   readonly limits: Limits & CallLimits & RequestLimits
   /** an ioredis connection, where all processes count calls together; `null`: each counts its own */
   readonly redis: object | null
+  /** where the processes of a service on one machine count calls; `null`: this one is alone */
+  readonly counts: Counts | null
   /** addresses or networks of proxies whose `X-Forwarded-For` counts */
   readonly trustedProxies: readonly string[]
   /** web origins whose pages may call; none is the default */
@@ -69,7 +71,12 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   const serve = serveOn(app, {
     ...parts,
     repeats: createRepeats(parts.answers, parts, parts.clock),
-    bounds: await createBounds(app, limits, parts.redis === null ? null : { redis: parts.redis, origin: parts.origin }),
+    bounds: await createBounds(
+      app,
+      limits,
+      parts.redis === null ? null : { redis: parts.redis, origin: parts.origin },
+      parts.counts,
+    ),
     bodyOf: request => bodies.get(request) ?? null,
   })
   verifyRoutes(serve)
