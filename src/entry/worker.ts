@@ -5,22 +5,24 @@ import { commonsOver } from './commons.js'
 import { openService, type Service } from './service.js'
 
 const [config = ''] = process.argv.slice(2)
-let service: Service | null = null
+let starting: Promise<Service> | null = null
 let metrics: Metrics | null = null
 
 const link = linkOver(
   {
     send: (message, done) => process.send?.(message, undefined, undefined, done),
-    on: (event: string, listener: (...given: never[]) => void) => process.on(event, listener),
+    hear: listener => void process.on('message', listener),
+    miss: listener => void process.on('disconnect', listener),
   },
   {
     async start() {
-      const commons = await commonsOver(link, own => (metrics = own))
-      service = await openService({ config, environment: process.env, commons })
-      const { did, operator, storage, address } = service
+      starting = commonsOver(link, own => (metrics = own)).then(commons =>
+        openService({ config, environment: process.env, commons }),
+      )
+      const { did, operator, storage, address } = await starting
       return { did, operator, storage, address }
     },
-    stop: () => service?.close(),
+    stop: async () => (await starting?.catch(() => null))?.close(),
     figures() {
       if (metrics === null) throw new ProcuraError('SERVICE_UNAVAILABLE', { service: 'this process', why: 'it starts' })
       return metrics.json()
@@ -28,6 +30,6 @@ const link = linkOver(
   },
 )
 // the process that started this one says when to stop; a terminal tells all of them
-process.on('SIGINT', () => undefined)
-process.on('SIGTERM', () => void service?.close().finally(() => process.exit()))
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined)
 process.once('disconnect', () => process.exit())
+void link.ask('listening')

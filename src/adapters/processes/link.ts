@@ -3,8 +3,10 @@ import { ProcuraError, toProcuraError, type Code } from '../../errors.js'
 /** The end of a channel between two processes, as Node gives it. */
 export interface Channel {
   send(message: unknown, done: (error: Error | null) => void): unknown
-  on(event: 'message', listener: (message: unknown) => void): unknown
-  on(event: 'disconnect', listener: () => void): unknown
+  /** Calls `listener` with each message from now on. */
+  hear(listener: (message: unknown) => void): void
+  /** Calls `listener` when the other end is gone. */
+  miss(listener: () => void): void
 }
 
 /** What one end does when the other asks. What is handed over and answered is plain data. */
@@ -62,7 +64,7 @@ export function linkOver(channel: Channel, verbs: Verbs): Link {
     }
   }
 
-  channel.on('message', message => {
+  channel.hear(message => {
     if (!Array.isArray(message)) return
     for (const one of message as (Asked | Told)[]) {
       if (one[0] === 'ask') {
@@ -75,7 +77,7 @@ export function linkOver(channel: Channel, verbs: Verbs): Link {
       else asker?.reject(new ProcuraError(one[2].code, one[2].facts as never, { message: one[2].message }))
     }
   })
-  channel.on('disconnect', end)
+  channel.miss(end)
   return {
     ask<T>(verb: string, given: unknown = null): Promise<T> {
       if (isOver) return Promise.reject(gone())

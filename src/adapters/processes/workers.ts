@@ -16,7 +16,7 @@ export interface WorkersOptions {
   readonly onDeath: (error: unknown) => void
 }
 
-/** Processes that listen together. Each is asked `start` once, and `stop` at its end. */
+/** Processes that listen together. Each says `listening`, is asked `start` once, and `stop` at its end. */
 export interface Workers<S> {
   /** what the first of them said when it had started */
   readonly started: S
@@ -38,24 +38,32 @@ const PAUSE = 1000
 export async function startWorkers<S>(options: WorkersOptions): Promise<Workers<S>> {
   const { count, file, args, environment, verbs, onDeath } = options
   cluster.setupPrimary({ exec: file, args: [...args], execArgv: process.execArgv })
-  const live = new Map<Worker, Link>()
+  const live = new Map<Worker, Link['ask']>()
   let isStopping = false
 
   async function start(): Promise<S> {
     const worker = cluster.fork(environment)
+    let hear: () => void = () => undefined
+    // what is said to a process that does not listen yet is lost
+    const heard = new Promise<void>(resolve => (hear = resolve))
     const link = linkOver(
       {
         send: (message, done) => worker.send(message as never, done),
-        on: (event: string, listener: (...given: never[]) => void) => worker.on(event, listener),
+        hear: listener => void worker.on('message', listener),
+        miss: listener => void worker.on('disconnect', listener),
       },
-      verbs,
+      { ...verbs, listening: () => hear() },
     )
     const ended = once(worker, 'exit') as Promise<[number | null, string | null]>
+    const ask: Link['ask'] = async (verb, given) => {
+      await Promise.race([heard, ended])
+      return link.ask(verb, given)
+    }
+    live.set(worker, ask)
+    void ended.then(() => live.delete(worker))
     try {
-      const started = await link.ask<S>('start')
-      live.set(worker, link)
+      const started = await ask<S>('start')
       void ended.then(([code, signal]) => {
-        live.delete(worker)
         if (isStopping) return
         onDeath(new Error(`process ${worker.process.pid ?? 0} has ended (${signal ?? code ?? 0})`))
         void replace()
@@ -82,9 +90,9 @@ export async function startWorkers<S>(options: WorkersOptions): Promise<Workers<
   async function stop(): Promise<void> {
     isStopping = true
     await Promise.all(
-      [...live].map(async ([worker, link]) => {
+      [...live].map(async ([worker, ask]) => {
         const ended = worker.isDead() ? null : once(worker, 'exit')
-        await link.ask('stop').catch(onDeath)
+        await ask('stop').catch(onDeath)
         if (worker.isConnected()) worker.disconnect()
         await ended
       }),
@@ -102,7 +110,7 @@ export async function startWorkers<S>(options: WorkersOptions): Promise<Workers<
     started,
     async askAll<T>(verb: string, milliseconds: number): Promise<readonly T[]> {
       const late = setTimeout(milliseconds, null, { ref: false })
-      const all = await Promise.all([...live.values()].map(link => Promise.race([link.ask<T>(verb), late]).catch(() => null))) // prettier-ignore
+      const all = await Promise.all([...live.values()].map(ask => Promise.race([ask<T>(verb), late]).catch(() => null))) // prettier-ignore
       return all.filter(one => one !== null)
     },
     stop,
