@@ -255,6 +255,7 @@ export const ERRORS = {
     'retry later; check its address',
   ],
   STORAGE_UNAVAILABLE: ['unavailable', 'storage: {why}', 'look at the disk and the file, then retry'],
+  STORAGE_HELD: ['unavailable', 'database and audit log are held by {who}', 'stop it first, or go through it'],
   STORAGE_ROLLED_BACK: [
     'misconfigured',
     'the database is older than what it promised: {why}',
@@ -266,6 +267,7 @@ export const ERRORS = {
     'keep a copy, run procura audit verify, and find out who changed it',
   ],
   CONFIG_INVALID: ['misconfigured', '{at}: {why}', 'correct the named line'],
+  FILE_EXISTS: ['conflict', '{file} is there already', 'name another folder; nothing is overwritten'],
   KEY_FILE: ['misconfigured', 'key file {file}: {why}', 'restore the file that belongs to this database, mode 0600'],
   INTERNAL: ['misconfigured', 'a defect in this program', 'report it with the correlation id'],
 } as const satisfies Record<string, readonly [Kind, string, string]>

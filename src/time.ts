@@ -4,6 +4,12 @@ export type UnixSeconds = number
 /** Clocks may differ by this many seconds; never on the end of a credential. */
 export const SKEW = 30
 
+/**
+ * Seconds by which what was used before a moment may have been issued after it: the clock of its signer may be ahead of
+ * the verifier's, and the clock that tells the moment behind that.
+ */
+export const MARGIN = 2 * SKEW
+
 const DATE = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z$/
 
 /**

@@ -1,3 +1,4 @@
+import type { Authority } from './authority.js'
 import type { Budget, Rate } from './budget.js'
 import { CALLS } from './budget.js'
 import type { Constraint, Scalar } from './constraint.js'
@@ -62,4 +63,30 @@ export function formatAmount(amount: number, decimals: number): string {
 /** A rate for people: `10 calls in 60 s`. */
 export function formatRate({ max, per }: Rate): string {
   return `${max} calls in ${per} s`
+}
+
+/**
+ * What an authority lets its holder do, in a sentence.
+ *
+ * @param seconds - how long it lives
+ */
+export function formatAuthority(authority: Authority, holder: string, seconds: number): string {
+  const { grants, budgets = [], rate, more, audience, onBehalfOf, to, purpose } = authority
+  const parts = [
+    `${holder} may ${grants.map(formatGrant).join('; and ')}`,
+    ...budgets.map(budget => `spending at most ${formatBudget(budget)}`),
+    ...(rate === undefined ? [] : [`at most ${formatRate(rate)}`]),
+    ...(onBehalfOf === undefined ? [] : [`on behalf of ${onBehalfOf}`]),
+    ...(purpose === undefined ? [] : [`for the mission ${purpose.s256}`]),
+    `at ${audience.join(', ')}`,
+    `for ${formatSeconds(seconds)}`,
+    more === 0 ? 'and may not hand it on' : `and may hand it on over ${more} ${more === 1 ? 'hop' : 'hops'}`,
+  ]
+  return `${parts.join(', ')}${to === undefined ? '' : `, to ${to.join(', ')}`}.`
+}
+
+/** A time for people: `30 min`, `2 h`, `90 s`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds >= 3600 && seconds % 3600 === 0) return `${seconds / 3600} h`
+  return seconds >= 60 && seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`
 }

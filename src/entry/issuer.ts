@@ -1,4 +1,5 @@
 import { createClient } from '../adapters/client/api.js'
+import type { Exchange } from '../adapters/client/http.js'
 import type { Registration } from '../adapters/client/subjects.js'
 import { systemClock, systemIds } from '../adapters/system.js'
 import type { Client } from '../api/client.js'
@@ -69,12 +70,21 @@ export interface OpenIssuer {
 /** Name of the operator's agent in its wallet. */
 export const OPERATOR = 'operator'
 
-/** Opens the operator's wallet for calls to its service. @throws NOT_FOUND, KEY_FILE, STORAGE_UNAVAILABLE */
-export async function openIssuer({ service, connect = {}, ...where }: IssuerOptions): Promise<OpenIssuer> {
+/**
+ * Opens the operator's wallet for calls to its service.
+ *
+ * @param exchange - how requests get there, if not over the network
+ * @throws NOT_FOUND, KEY_FILE, STORAGE_UNAVAILABLE
+ */
+export async function openIssuer(
+  { service, connect = {}, ...where }: IssuerOptions,
+  exchange?: Exchange,
+): Promise<OpenIssuer> {
   const network = openNetwork(connect)
   const wallet = await openWallet({ ...where, roots: [], service, connect })
   const { holder, did } = await wallet.agent(OPERATOR)
-  const api = createClient(holder, { service, reach: network.reach, clock: systemClock, ids: systemIds })
+  const how = { service, reach: network.reach, clock: systemClock, ids: systemIds }
+  const api = createClient(holder, exchange === undefined ? how : { ...how, exchange })
   return {
     operator: did,
     api,

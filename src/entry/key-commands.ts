@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { Option, type Command } from 'commander'
+import type { Command } from 'commander'
+import { withManual } from '../adapters/cli/output.js'
 import { keysList, keysRotate, type KeysOptions } from '../adapters/cli/keys.js'
 import type { Shell } from './program.js'
 
@@ -8,11 +9,16 @@ interface Places {
   readonly wallet?: string
 }
 
-const places = (command: Command): Command =>
-  command
-    .option('-c, --config <file>', 'the agent file of a service', 'agent.yml')
-    .option('-w, --wallet <url>', 'a wallet instead, with its key file beside it')
-    .addOption(new Option('-o, --output <form>', 'form of the output').choices(['json', 'table']).default('table'))
+const VERSIONS = '{versions: [{version, fingerprint, keys}], issuer: {did, keys: [{did, kid, …, stage}]} | null}'
+const STEPS =
+  '{version, resealed, dropped: [version]}; with --issuer {done, next: {step, due: seconds} | null}, a line a step'
+const places = (command: Command, example: string, json: string): Command =>
+  withManual(
+    command
+      .option('-c, --config <file>', 'the agent file of a service', 'agent.yml')
+      .option('-w, --wallet <url>', 'a wallet instead, with its key file beside it'),
+    { example: `keys ${example}`, json },
+  )
 const keysWorld = ({ config, wallet }: Places, { terminal, environment }: Shell) => ({
   terminal,
   open: async () => {
@@ -27,14 +33,13 @@ type KeysFlags = KeysOptions & Places
 export function addKeyCommands(program: Command, shell: Shell): void {
   const keys = program.command('keys').description('the keys of a service or a wallet')
 
-  places(keys.command('list'))
+  places(keys.command('list'), 'list --config agent.yml', VERSIONS)
     .description('show the versions of the key-encryption key, and the keys of the issuer')
-    .addHelpText('after', '\nExample:\n  procura keys list --config agent.yml')
     .action(async (options: KeysFlags) => {
       shell.exit(await keysList(options, keysWorld(options, shell)))
     })
 
-  places(keys.command('rotate'))
+  places(keys.command('rotate'), 'rotate --config agent.yml --drop-old', STEPS)
     .description(
       'seal all private keys under a new key, beside a running service; what was interrupted is gone on with',
     )
@@ -42,7 +47,6 @@ export function addKeyCommands(program: Command, shell: Shell): void {
     .option('--issuer', 'the key that the issuer signs with instead: list a new one, switch, drop, one step a call')
     .option('--wait', 'with --issuer: wait for the steps that are not due yet')
     .option('--emergency', 'with --issuer: a new key signs at once, all others are dropped at once')
-    .addHelpText('after', '\nExample:\n  procura keys rotate --config agent.yml --drop-old')
     .action(async (options: KeysFlags) => {
       shell.exit(await keysRotate(options, keysWorld(options, shell)))
     })

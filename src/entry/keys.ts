@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import type { KeyDesk } from '../adapters/cli/keys.js'
 import { keyEventsOf } from '../adapters/store/key-events.js'
@@ -10,8 +9,8 @@ import { rotateKeys } from '../adapters/veramo/rotate.js'
 import type { Did } from '../did/did.js'
 import { stageOf } from '../did/replacement.js'
 import { didWebOf } from '../did/web.js'
-import { ProcuraError } from '../errors.js'
 import type { JsonObject } from '../json.js'
+import { requireDatabase } from './existing-wallet.js'
 import { readConfig } from './config.js'
 import { AGENT_FILE, openHome, openNetwork } from './parts.js'
 
@@ -33,10 +32,7 @@ export async function openKeys({ config: path, wallet, environment }: KeysPlace)
   const config = wallet === undefined ? await readConfig(file, environment) : null
   const storage = config?.storage ?? wallet ?? ''
   const keyFile = config?.keyFile ?? `${storage.replace(/^sqlite:\/\//, '')}.key`
-  const local = /^sqlite:\/\/(.+)$/s.exec(storage)?.[1]
-  if (local !== undefined && (await stat(local).catch(() => null))?.isFile() !== true) {
-    throw new ProcuraError('NOT_FOUND', { what: `database ${local}` })
-  }
+  await requireDatabase(storage)
   const network = openNetwork({})
   const home = await openHome({ file, storage, keyFile, environment, network })
   const { store, agent, vault } = home

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Bell } from '../adapters/http/feed.js'
 import type { Store } from '../adapters/store/store.js'
 import type { Did } from '../did/did.js'
@@ -31,9 +32,12 @@ export function announcing(
   }
 }
 
+/** Own lists that are kept unpacked; those read longest ago go, retired ones among them. */
+const MAX_LISTS = 100
+
 /** Lists of this service are read where they are made; nobody asks himself over the network. */
 export function withOwnLists(issuer: Issuer, statusBase: string, others: StatusLists): StatusLists {
-  const snapshots = new Map<string, Snapshot>()
+  const snapshots = new LRUCache<string, Snapshot>({ max: MAX_LISTS })
   return {
     async read(url, maxAge) {
       if (!url.startsWith(statusBase)) return others.read(url, maxAge)

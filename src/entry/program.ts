@@ -1,16 +1,17 @@
-import { Command, Option } from 'commander'
-import { approveCommand, type ApproveOptions } from '../adapters/cli/approve.js'
-import { toExit } from '../adapters/cli/problem.js'
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import type { ApproveOptions } from '../adapters/cli/approve.js'
+import { asksForJson, withManual, type Output } from '../adapters/cli/output.js'
+import { toFailure } from '../adapters/cli/problem.js'
 import type { Terminal } from '../adapters/cli/terminal.js'
-import { vectorsCommand } from '../adapters/cli/vectors.js'
-import { memoryLedger, memoryVersions } from '../adapters/state/memory.js'
-import { systemClock, systemIds } from '../adapters/system.js'
-import { createVerifier } from '../verifier/verifier.js'
+import { printable } from '../errors.js'
 import { addAuditCommands } from './audit-commands.js'
-import { openExistingWallet } from './existing-wallet.js'
+import { addGrantCommands } from './grant-commands.js'
+import { addHomeCommands } from './home-commands.js'
 import { addKeyCommands } from './key-commands.js'
 import { addStatusCommands } from './status-commands.js'
 import { addSubjectCommands } from './subject-commands.js'
+import { addVerifyCommands } from './verify-commands.js'
 
 /** What a command works with. */
 export interface Shell {
@@ -21,7 +22,8 @@ export interface Shell {
 }
 
 /**
- * Runs one command line.
+ * Runs one command line. Where JSON is asked for, a failure is told as JSON too, on standard error: standard output holds
+ * the answer or nothing.
  *
  * @param args - without the name of the program
  * @returns the exit code: 0, 64 for a usage fault, or that of the refusal
@@ -31,68 +33,112 @@ export async function runCommand(
   { terminal, environment }: Pick<Shell, 'terminal' | 'environment'>,
 ): Promise<number> {
   let code = 0
+  const isJson = asksForJson(args)
+  const program = createProgram({ terminal, environment, exit: given => void (code = given) })
+  if (isJson) quiet(program)
   try {
-    await commands({ terminal, environment, exit: given => void (code = given) }).parseAsync(args, { from: 'user' })
+    await program.parseAsync(args, { from: 'user' })
     return code
   } catch (error) {
-    // commander's own endings (help, unknown option) carry their exit code
-    if (error instanceof Error && 'exitCode' in error) return error.exitCode === 0 ? 0 : 64
-    const refusal = toExit(error)
-    terminal.tell(`procura: ${refusal.line}`)
-    return refusal.code
+    if (error instanceof CommanderError && error.exitCode === 0) return 0
+    const failure = toFailure(error)
+    // commander tells its own refusals as it goes
+    const isTold = error instanceof CommanderError && error.code.startsWith('commander.')
+    if (isJson) terminal.tell(failure.json)
+    else if (!isTold) terminal.tell(failure.lines)
+    return failure.code
   }
 }
 
-function commands(shell: Shell): Command {
+function quiet(command: Command): void {
+  command.configureOutput({ ...command.configureOutput(), writeErr: () => undefined })
+  command.commands.forEach(quiet)
+}
+
+/** All commands. */
+export function createProgram(shell: Shell): Command {
   const { terminal, environment } = shell
   const whole = (text: string): string => text.replace(/\n$/, '')
   const program = new Command('procura')
     .description('Decentralized identity agent for autonomous AI agents.')
+    .version(version(), '-V, --version', 'print the version')
     .showHelpAfterError('(add --help for the options and an example)')
     .configureOutput({
-      writeOut: text => terminal.print(whole(text)),
-      writeErr: text => terminal.tell(whole(text)),
-      outputError: (text, write) => write(text),
+      writeOut: text => {
+        terminal.print(whole(text))
+      },
+      writeErr: text => {
+        terminal.tell(whole(text))
+      },
+      outputError: (text, write) => {
+        write(whole(text).split('\n').map(printable).join('\n'))
+      },
     })
     .exitOverride()
 
-  program
-    .command('vectors')
-    .description('run vector files through the verifier')
-    .argument('<file...>', 'JSON files of the form {common, cases}')
-    .addHelpText('after', '\nExample:\n  procura vectors test/vectors/procura/decisions.json')
-    .action(async (files: readonly string[]) => {
-      const stores = () => ({ ledger: memoryLedger(systemClock, { budgets: true }), listVersions: memoryVersions() })
-      shell.exit(await vectorsCommand(files, { createVerifier, ids: systemIds, stores }, line => terminal.print(line)))
-    })
-
-  program
-    .command('approve')
-    .description('approve exactly one call, with the key of a wallet')
-    .argument('[file]', 'the approval request, or the refusal that holds it; - is standard input', '-')
-    .requiredOption('-w, --wallet <url>', 'a wallet that is there, with its key file beside it')
-    .requiredOption('--as <name>', 'alias or DID of the approver in it')
-    .option('--method <text>', 'how the person was asked, put on record (default: terminal, with --yes unattended)')
-    .option('--yes', 'approve without asking')
-    .addOption(new Option('-o, --output <form>', 'form of the output').choices(['json', 'table']).default('table'))
-    .addHelpText('after', '\nExample:\n  procura approve refusal.json --wallet sqlite://data/wallet.db --as alice')
-    .action(async (file: string, options: ApproveOptions) => {
-      shell.exit(await approveCommand(file, options, { openWallet: openExistingWallet, terminal }))
-    })
-
-  program
-    .command('serve')
-    .description('run the service that agent.yml describes')
-    .option('-c, --config <file>', 'the agent file', 'agent.yml')
-    .addHelpText('after', '\nExample:\n  procura serve --config agent.yml')
-    .action(async ({ config }: { config: string }) => {
-      const { serve } = await import('./serve.js')
-      await serve({ config, environment, print: line => terminal.print(line) })
-    })
-
+  addHomeCommands(program, shell)
   addSubjectCommands(program, shell)
-  addKeyCommands(program, shell)
+  addGrantCommands(program, shell)
+  addVerifyCommands(program, shell)
   addStatusCommands(program, shell)
+  addKeyCommands(program, shell)
   addAuditCommands(program, shell)
+
+  withManual(
+    program
+      .command('approve')
+      .description('approve exactly one call, with the key of a wallet')
+      .argument('[file]', 'the approval request, or the refusal that holds it; - is standard input', '-')
+      .requiredOption('-w, --wallet <url>', 'a wallet that is there, with its key file beside it')
+      .requiredOption('--as <name>', 'alias or DID of the approver in it')
+      .option('--method <text>', 'how the person was asked, put on record (default: terminal, with --yes unattended)')
+      .option('--yes', 'approve without asking'),
+    {
+      example: 'approve refusal.json --wallet sqlite://data/wallet.db --as alice',
+      json: '{approval: token, approver: DID}',
+    },
+  ).action(async (file: string, options: ApproveOptions) => {
+    const { approveCommand } = await import('../adapters/cli/approve.js')
+    const { openExistingWallet } = await import('./existing-wallet.js')
+    await approveCommand(file, options, { openWallet: openExistingWallet, terminal })
+  })
+
+  withManual(
+    program
+      .command('serve')
+      .description('run the service that agent.yml describes')
+      .option('-c, --config <file>', 'the agent file', 'agent.yml'),
+    { example: 'serve --config agent.yml' },
+  ).action(async ({ config }: { config: string }) => {
+    const { serve } = await import('./serve.js')
+    await serve({
+      config,
+      environment,
+      print: line => {
+        terminal.print(line)
+      },
+    })
+  })
+
+  withManual(
+    program
+      .command('vectors')
+      .description('run vector files through the verifier')
+      .argument('<file...>', 'JSON files of the form {common, cases}'),
+    {
+      example: 'vectors test/vectors/procura/decisions.json',
+      json: '{passed: number, failed: number, misses: [text]}',
+    },
+  ).action(async (files: readonly string[], options: Output) => {
+    const { runVectorFiles } = await import('./vectors.js')
+    shell.exit(await runVectorFiles(files, options, terminal))
+  })
   return program
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    readonly version: string
+  }
+  return version
 }

@@ -1,17 +1,18 @@
 import { Option, type Command } from 'commander'
+import { withManual, type Output } from '../adapters/cli/output.js'
 import {
   changeSubject,
   createSubject,
   listSubjects,
   showSubject,
   type CreateOptions,
-  type SubjectOptions,
   type SubjectWorld,
 } from '../adapters/cli/subjects.js'
 import { AUTONOMY } from '../credential/identity.js'
 import { asAdmin } from './as-admin.js'
 import type { AdminOptions } from './admin.js'
 import type { Shell } from './program.js'
+import { withService } from './service-options.js'
 
 const KINDS = {
   agent: {
@@ -33,6 +34,10 @@ const VERBS = {
   retire: 'end a subject for good, with its sub-agents and all it holds',
 } as const
 
+const ROW =
+  '{id, did, key, kind, name, state, owner: id | null, agent: {…} of an agent, registeredAt: seconds, expiresAt: seconds | null}'
+const CREATED = '{subject: as `show`, identity: {credential: token, digest, id, validUntil: seconds} | null}'
+
 /** Adds `agent`, `person` and `organisation` to the command line. */
 export function addSubjectCommands(program: Command, { terminal, environment }: Shell): void {
   const withAdmin = (options: AdminOptions, act: (world: SubjectWorld) => Promise<void>): Promise<void> =>
@@ -42,17 +47,14 @@ export function addSubjectCommands(program: Command, { terminal, environment }: 
     (typeof KINDS)['agent'],
   ][]) {
     const group = program.command(kind).description(`register ${all}, and their life`)
-    const command = (name: string, description: string, shown = `${kind} ${name} did:key:z6Mk…`): Command =>
-      group
-        .command(name)
-        .description(description)
-        .option('-c, --config <file>', 'agent file of the service on this machine', 'agent.yml')
-        .option('-s, --service <origin>', 'https origin of a service elsewhere; then --wallet too')
-        .option('-w, --wallet <url>', "the operator's wallet, if it is not where the agent file says")
-        .addOption(new Option('-o, --output <form>', 'form of the output').choices(['json', 'table']).default('table'))
-        .addHelpText('after', `\nExample:\n  procura ${shown}`)
+    const command = (
+      name: string,
+      description: string,
+      example = `${kind} ${name} did:key:z6Mk…`,
+      json = ROW,
+    ): Command => withManual(withService(group.command(name).description(description)), { example, json })
 
-    const create = command('create', `register ${one}: who is not registered gets no authority`, example)
+    const create = command('create', `register ${one}: who is not registered gets no authority`, example, CREATED)
       .argument('<name>', '1 to 128 printable characters')
       .option('--in <url>', 'make its DID in this wallet: sqlite://path')
       .option('--did <did>', 'or register a DID that is there')
@@ -71,20 +73,18 @@ export function addSubjectCommands(program: Command, { terminal, environment }: 
     create.action((name: string, options: CreateOptions & AdminOptions) =>
       withAdmin(options, world => createSubject(kind, name, options, world)),
     )
-    command('list', `list ${all}`, `${kind} list --state active -o json`)
+    command('list', `list ${all}`, `${kind} list --state active -o json`, `[${ROW}]`)
       .addOption(new Option('--state <state>', 'only these').choices(['active', 'suspended', 'retired']))
-      .action((options: SubjectOptions & AdminOptions) =>
-        withAdmin(options, world => listSubjects(kind, options, world)),
-      )
+      .action((options: Output & AdminOptions) => withAdmin(options, world => listSubjects(kind, options, world)))
     command('show', 'show a registration')
       .argument('<did>')
-      .action((did: string, options: SubjectOptions & AdminOptions) =>
+      .action((did: string, options: Output & AdminOptions) =>
         withAdmin(options, world => showSubject(did, options, world)),
       )
     for (const [verb, description] of Object.entries(VERBS) as [keyof typeof VERBS, string][]) {
       command(verb, description)
         .argument('<did>')
-        .action((did: string, options: SubjectOptions & AdminOptions) =>
+        .action((did: string, options: Output & AdminOptions) =>
           withAdmin(options, world => changeSubject(did, verb, options, world)),
         )
     }

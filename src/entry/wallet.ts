@@ -32,8 +32,11 @@ export interface WalletOptions<A extends VaultAgent = VeramoAgent> {
   readonly veramo?: A
   /** path of the key file, or `env:NAME`; a SQLite file's path with `.key` unless given */
   readonly keyFile?: string
-  /** issuers whose roots are taken; a root may bring its keys, then nothing is resolved */
-  readonly roots: readonly (Did | { readonly issuer: Did; readonly jwks: KeySet })[]
+  /**
+   * issuers whose roots are taken; a root may bring its keys, then nothing is resolved. `received`: those of what the
+   * wallet holds already, which were trusted when it was taken in
+   */
+  readonly roots: readonly (Did | { readonly issuer: Did; readonly jwks: KeySet })[] | 'received'
   /** https origin of the service that leases status indexes and takes revocations */
   readonly service?: string
   /** development only: https origin → address */
@@ -103,7 +106,13 @@ export async function openWallet<A extends VaultAgent = VeramoAgent>(
   const network = openNetwork(connect)
   const { store, vault, agent: veramo, close } = await openHomeOf(options, network)
   const calls = service === undefined ? null : { service, reach: network.reach, clock: systemClock, ids: systemIds }
-  const wallet = createWallet(rootsOf(roots), {
+  const giveUp = async (error: unknown): Promise<never> => {
+    await close()
+    throw error
+  }
+  const received = async () => (await store.holdings.list(systemClock.now())).map(({ root }) => root)
+  const trusted = rootsOf(roots === 'received' ? await received().catch(giveUp) : roots)
+  const wallet = createWallet(trusted, {
     clock: systemClock,
     ids: systemIds,
     keys: network.keys,
@@ -176,7 +185,7 @@ function onlyOne(agents: readonly { readonly did: Did }[]): Did {
   throw new ProcuraError('SCHEMA', { at: 'as', why: 'is due where a wallet has not exactly one agent' })
 }
 
-function rootsOf(roots: WalletOptions['roots']): TrustedRoots {
+function rootsOf(roots: Exclude<WalletOptions['roots'], 'received'>): TrustedRoots {
   const trusted = new Map<Did, { readonly keys: ReturnType<typeof parseKeys> | null }>()
   for (const root of roots) {
     if (typeof root === 'string') trusted.set(root, { keys: null })

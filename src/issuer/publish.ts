@@ -7,6 +7,7 @@ import type { StoredList } from '../ports/issuing.js'
 import { oneAtATime } from '../sharing.js'
 import { bitsOf } from '../status/bitstring.js'
 import { RESIGN_AFTER, toListJson } from '../status/list.js'
+import { SKEW } from '../time.js'
 import type { IssuerIdentity, IssuerPorts } from './issuer.js'
 import { requireOnward } from './own.js'
 
@@ -108,6 +109,7 @@ function kidIn(head: string): unknown {
   return isObject(value) ? value['kid'] : null
 }
 
+/** Also one that a clock ahead of this one signed: nobody takes it before its time has come. */
 function isOutdated({ changes, signedChanges, signedAt }: StoredList, now: number): boolean {
-  return changes !== signedChanges || now - signedAt >= RESIGN_AFTER
+  return changes !== signedChanges || now - signedAt >= RESIGN_AFTER || signedAt - now > SKEW
 }

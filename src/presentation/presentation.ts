@@ -195,6 +195,17 @@ function requireDistinct(all: readonly Sealed[]): void {
   }
 }
 
+/**
+ * What a presentation or proof says it was signed for, before anybody verified it: for tools that show it. A resource
+ * server never goes by it: it derives the request itself.
+ *
+ * @throws the codes of steps 1 to 3, SCHEMA
+ */
+export function statedRequest(token: string, typ: 'vp+jwt' | 'agent-proof+jwt'): SignedRequest {
+  const { unverified } = readJws(token, typ, MAX_PRESENTATION, 'presentation')
+  return read(requestShape, isObject(unverified) ? member(unverified, 'request') : undefined, 'request')
+}
+
 /** The claims of an `agent-proof+jwt` that names the chain by its leaf. */
 export function toReferenceJson(presentation: Presentation, leaf: Digest): object {
   return { '@context': CONTEXTS, ...presentation, leaf }

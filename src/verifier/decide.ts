@@ -136,7 +136,7 @@ export async function decide(
 }
 
 /** Reads the clock; it never runs backwards within a decision. */
-function tellTime(known: Known, clock: Clock): UnixSeconds {
+export function tellTime(known: Known, clock: Clock): UnixSeconds {
   known.now = Math.max(known.now, readClock(clock))
   return known.now
 }

@@ -1,6 +1,7 @@
 import { formatBudget, formatGrant, formatRate } from '../authority/format.js'
 import type { Link } from '../delegation/chain.js'
 import { differences } from '../delegation/difference.js'
+import { nearest } from '../delegation/narrowing.js'
 import type { Did } from '../did/did.js'
 import type { Digest } from '../encoding.js'
 import { ERRORS, printable, type Code } from '../errors.js'
@@ -10,6 +11,8 @@ import type { Decision, Known, Step } from './decision.js'
 
 /** Why a decision is what it is. Plain data. */
 export interface Explanation {
+  /** `chain`: no request was judged, only whether the chain would do for one */
+  readonly of: 'request' | 'chain'
   readonly decision: Decision
   /** what the policy asks of a call of this action; `null` if the decision failed before it was looked at */
   readonly asks: Demands | null
@@ -24,7 +27,7 @@ export interface ExplainedStep {
   /** `6`, `8–10` */
   readonly rows: string
   readonly what: string
-  /** `skipped`: an explanation is not put on record */
+  /** `skipped`: not asked: an explanation is not put on record, and a chain alone shows no request */
   readonly outcome: 'passed' | 'failed' | 'not reached' | 'skipped'
   /** for the one that failed */
   readonly code: Code | null
@@ -53,6 +56,8 @@ export type ExplainedLink = {
       /** how it differs from those above it, a line for each difference; empty for the root */
       readonly differs: readonly string[]
       readonly status: ExplainedStatus
+      /** whose revocation counts for it (profile §8.3) */
+      readonly revocableBy: readonly Did[]
       readonly validUntil: UnixSeconds
       /** negative: it has ended */
       readonly secondsLeft: number
@@ -81,10 +86,14 @@ const STEPS: readonly (readonly [Step, string, string])[] = [
   [19, '19', 'put on record'],
 ]
 
+/** Steps that need a request. */
+const OF_REQUEST: ReadonlySet<Step> = new Set([5, 11, 14, 15, 16, 18, 19])
+
 /** What a decision knew when it was taken, as an explanation. */
-export function toExplanation(decision: Decision, known: Known): Explanation {
+export function toExplanation(decision: Decision, known: Known, of: Explanation['of'] = 'request'): Explanation {
   const steps = STEPS.map(([step, rows, what]): ExplainedStep => {
-    if (step === 19 && decision.allow) return { rows, what, outcome: 'skipped', code: null, detail: null }
+    const isSkipped = of === 'chain' ? OF_REQUEST.has(step) : step === 19 && decision.allow
+    if (isSkipped) return { rows, what, outcome: 'skipped', code: null, detail: null }
     if (decision.allow || step < known.step) return { rows, what, outcome: 'passed', code: null, detail: null }
     if (step > known.step) return { rows, what, outcome: 'not reached', code: null, detail: null }
     return { rows, what, outcome: 'failed', code: decision.code, detail: decision.detail }
@@ -95,7 +104,7 @@ export function toExplanation(decision: Decision, known: Known): Explanation {
     if (link === undefined) return { index, digest, kid, refused, verified: false }
     return { index, digest, kid, refused, verified: true, ...describe(link, index, known, refused) }
   })
-  return { decision, asks: known.demands, steps, links }
+  return { of, decision, asks: known.demands, steps, links }
 }
 
 function describe(
@@ -115,9 +124,17 @@ function describe(
     purpose: purpose?.s256 ?? null,
     differs: differences(link, known.opened.slice(0, index)),
     status: statusOf(link.digest, known, refused),
+    revocableBy: revokersOf(known.opened.slice(0, index + 1)),
     validUntil: link.validUntil,
     secondsLeft: link.validUntil - known.now,
   }
+}
+
+/** Who signed the link or one above it, and who publishes the lists in force. */
+function revokersOf(links: readonly Link[]): readonly Did[] {
+  const authorities = links.map(({ claims }) => claims.authority)
+  const lists = nearest(authorities, 'statusIssuers') ?? []
+  return [...new Set([...links.map(({ issuer }) => issuer), ...lists.map(({ iss }) => iss)])]
 }
 
 function statusOf(digest: Digest, { live, step }: Known, refused: Code | null): ExplainedStatus {
@@ -131,9 +148,9 @@ function statusOf(digest: Digest, { live, step }: Known, refused: Code | null): 
 const MARKS = { passed: '✓', failed: '✗', 'not reached': '·', skipped: '·' } as const
 
 /** An explanation for people: the answer, the chain as a tree, and the steps with ✓ and ✗. Safe to print. */
-export function formatExplanation({ decision, asks, steps, links }: Explanation): string {
+export function formatExplanation({ of, decision, asks, steps, links }: Explanation): string {
   const lines = [
-    ...formatAnswer(decision),
+    ...formatAnswer(decision, of),
     ...(asks === null ? [] : [`  ${formatDemands(asks)}`]),
     '',
     'Chain',
@@ -148,10 +165,19 @@ export function formatExplanation({ decision, asks, steps, links }: Explanation)
   return lines.map(printable).join('\n')
 }
 
-function formatAnswer(decision: Decision): readonly string[] {
+/** A decision for people: the answer, and what to do about a refusal. Safe to print. */
+export function formatDecision(decision: Decision, of: Explanation['of'] = 'request'): string {
+  return formatAnswer(decision, of).map(printable).join('\n')
+}
+
+function formatAnswer(decision: Decision, of: Explanation['of']): readonly string[] {
+  const until = `until ${toDate(decision.validUntil ?? 0)} at most`
+  if (decision.allow && of === 'chain') {
+    return [`✓ the chain holds for ${String(decision.path.at(-1))}, ${until}; no request was judged`]
+  }
   if (decision.allow) {
     const on = decision.onBehalfOf === null ? '' : `, on behalf of ${decision.onBehalfOf}`
-    return [`✓ allowed: ${String(decision.holder)}${on}, until ${toDate(decision.validUntil ?? 0)} at most`]
+    return [`✓ allowed: ${String(decision.holder)}${on}, ${until}`]
   }
   const { code, kind, detail, link } = decision
   const where = link === null ? '' : link === -1 ? ' by the policy' : ` at link ${link}`
@@ -190,6 +216,7 @@ function formatLink(link: ExplainedLink): readonly string[] {
     ...said('purpose', link.purpose === null ? [] : [link.purpose]),
     ...said('differs', link.differs),
     ...said('status', [formatStatus(link.status)]),
+    ...said('revokers', [link.revocableBy.join(', ')]),
     ...said('time', [formatTime(link.secondsLeft, link.validUntil)]),
     ...said('refused', link.refused === null ? [] : [link.refused]),
   ]

@@ -5,6 +5,7 @@ import { demandsOf } from '../policy/risk.js'
 import type { RevocationEvent } from '../ports/deciding.js'
 import { readTokens } from '../presentation/presentation.js'
 import type { ReceivedRequest } from '../presentation/request.js'
+import { explainChain } from './chain.js'
 import { requireRootKey, requireTrustedRoot, type Shown } from './checks.js'
 import { readClock } from './clock.js'
 import { commit, recheck, release, type Commitment } from './commit.js'
@@ -17,7 +18,7 @@ export type { VerifierPorts } from './decide.js'
 export type { Shown } from './checks.js'
 export type { Commitment } from './commit.js'
 export type { Actor, Decision, Evidence } from './decision.js'
-export { formatExplanation, type Explanation } from './explanation.js'
+export { formatDecision, formatExplanation, type Explanation } from './explanation.js'
 
 /** How a decision is taken. */
 export interface DecideOptions {
@@ -62,6 +63,12 @@ export interface LocalVerifier extends Verifier {
    * the one above, and how it stands. Goes the way of `decide` itself; uses up, charges, holds and records nothing.
    */
   explain(shown: Shown, received: ReceivedRequest, options?: DecideOptions): Promise<Explanation>
+  /**
+   * The same of a chain alone: what of profile §6 asks nothing of a request. A chain that holds allows nothing by itself.
+   *
+   * @param tokens - root first
+   */
+  explainChain(tokens: readonly string[]): Promise<Explanation>
   /** Takes note of a revocation event whose signature verified. Whether it counts is judged against each chain. */
   learn(event: RevocationEvent): Promise<void>
 }
@@ -77,6 +84,7 @@ export function createVerifier(policy: Policy, ports: VerifierPorts): LocalVerif
     release: decisionId => release(decisionId, trust),
     recheck: decisionId => recheck(decisionId, trust),
     explain: (shown, received, options) => explain(shown, received, options?.reserve === true, trust),
+    explainChain: tokens => explainChain(tokens, trust),
     async learn(event) {
       await ports.revocations.learn(event)
       verdicts.forget(event.target)

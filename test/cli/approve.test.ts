@@ -164,7 +164,7 @@ describe.runIf(process.platform === 'linux')('at a terminal', () => {
     const { code, stdout: screen } = await procuraAtTerminal(asAlice(refusal), `> '${out}'`, keys)
     expect(code).toBe(expected)
     expect(screen).toMatch(QUESTION)
-    expect(screen.endsWith('\r\nprocura: not approved\r\n')).toBe(expected !== 0)
+    expect(screen.endsWith('approve: the person said no\r\n')).toBe(expected !== 0)
     expect(await readFile(out, 'utf8')).toMatch(expected === 0 ? /^[\w-]+\.[\w-]+\.[\w-]+\n$/ : /^$/)
   })
 

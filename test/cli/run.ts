@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { terminal } from '../../src/adapters/cli/terminal.js'
-import { ProcuraError } from '../../src/errors.js'
+import { Readable, Writable } from 'node:stream'
+import { createTerminal } from '../../src/adapters/cli/terminal.js'
 import { runCommand } from '../../src/entry/program.js'
 
 const CLI = join(import.meta.dirname, '../../dist/entry/cli.js')
@@ -15,23 +15,24 @@ export interface Transcript {
 }
 
 /** Runs a command line in this process, where nobody is at a terminal: what takes a process seconds to load is loaded once. */
-export async function procura(args: readonly string[], input = ''): Promise<Transcript> {
-  let [stdout, stderr] = ['', '']
-  const code = await runCommand(args, {
-    environment: {},
-    terminal: {
-      read: async (file, max) => {
-        if (file !== '-') return terminal.read(file, max)
-        const bytes = Buffer.from(input)
-        if (bytes.length > max) throw new ProcuraError('INPUT_TOO_LARGE', { what: file, size: bytes.length, max })
-        return bytes
-      },
-      print: line => void (stdout += `${line}\n`),
-      tell: lines => void (stderr += `${lines}\n`),
-      ask: () => Promise.resolve(null),
-    },
-  })
-  return { code, stdout, stderr }
+export async function procura(
+  args: readonly string[],
+  input = '',
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Transcript> {
+  const [stdout, stderr] = [gathering(), gathering()]
+  const terminal = createTerminal({ stdin: Readable.from([Buffer.from(input)]), stdout, stderr, env: environment })
+  const code = await runCommand(args, { environment, terminal })
+  return { code, stdout: stdout.text(), stderr: stderr.text() }
+}
+
+function gathering(): Writable & { text(): string } {
+  const chunks: Buffer[] = []
+  const write = (chunk: Buffer, _: unknown, done: () => void): void => {
+    chunks.push(chunk)
+    done()
+  }
+  return Object.assign(new Writable({ write }), { text: () => Buffer.concat(chunks).toString() })
 }
 
 /** Runs the built command line as its own process, without a terminal. */

@@ -148,8 +148,8 @@ describe('the folder', () => {
     const path = fresh()
     const log = await open(path)
     await expect(fileAudit(path)).rejects.toMatchObject({
-      code: 'AUDIT_UNAVAILABLE',
-      message: 'AUDIT_UNAVAILABLE: it cannot be put on record: another process appends to this log',
+      code: 'STORAGE_HELD',
+      message: expect.stringContaining(`held by process ${process.pid} on `) as string,
     })
     await log.record({ n: 1 })
     await log.close()

@@ -298,6 +298,20 @@ describe('indexes', () => {
 })
 
 describe('tending', () => {
+  test('a list signed by a clock far ahead is signed again at once; one within the skew is not', async () => {
+    const made = await scene()
+    const { status } = await made.grant()
+    const list = status!.url.slice(BASE.length)
+    const right = made.now
+    made.now = right + 600
+    const ahead = await made.issuer.list(list)
+    made.now = right
+    expect((await made.issuer.list(list)).version).toBe(ahead.version + 1)
+    expect(made.signed).toEqual([right + 600, right])
+    made.now = right - 30
+    expect((await made.issuer.list(list)).version).toBe(ahead.version + 1)
+  })
+
   test('signs what is due without being asked, and forgets lists an hour after their day', async () => {
     const made = await scene()
     const { issuer, grant } = made

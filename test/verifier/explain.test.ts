@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { ProcuraError } from '../../src/errors.js'
 import { createVerifier, formatExplanation, type VerifierPorts } from '../../src/verifier/verifier.js'
 import {
   booker,
@@ -210,5 +211,68 @@ describe('as text', () => {
     )
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/)
     expect(text.split('\n').filter(line => line.startsWith('✓ allowed'))).toEqual([])
+  })
+})
+
+describe('a chain without a request', () => {
+  const judged = async (change: Partial<VerifierPorts> = {}, policy = policyOf()) =>
+    createVerifier(policy, { ...(await world()), ...change }).explainChain(
+      (await goodChain()).map(({ token }) => token),
+    )
+
+  test('holds, or says which step refuses it; what needs a request is skipped', async () => {
+    const { of, decision, steps, links } = await judged()
+    expect([of, decision.allow, decision.holder, decision.path]).toEqual([
+      'chain',
+      true,
+      null,
+      [planner.did, booker.did],
+    ])
+    expect(steps.filter(({ outcome }) => outcome === 'passed').map(({ rows }) => rows)).toEqual([
+      '1–4',
+      '6',
+      '7',
+      '8–10',
+      '12',
+      '13',
+      '17',
+    ])
+    expect(steps.filter(({ outcome }) => outcome === 'skipped')).toHaveLength(7)
+    expect(links).toHaveLength(2)
+    expect(formatExplanation(await judged())).toMatch(
+      /^✓ the chain holds for did:key:\w+, until .* no request was judged/,
+    )
+  })
+
+  test.each<[string, string, () => Promise<Awaited<ReturnType<typeof judged>>>]>([
+    [
+      'of another root',
+      'ROOT_UNTRUSTED',
+      () =>
+        judged(
+          {},
+          policyOf({
+            roots: [{ issuer: 'did:web:other.example', grants: [{ resource: `${SELF}/**`, actions: ['book'] }] }],
+          }),
+        ),
+    ],
+    ['for another verifier', 'PRESENTATION_AUDIENCE', () => judged({}, policyOf({ self: 'https://other.example' }))],
+    ['that ended', 'TIME_EXPIRED', () => judged({ clock: { now: () => NOW + 90_000 } })],
+    [
+      'that nobody can say is live',
+      'STATUS_UNAVAILABLE',
+      () =>
+        judged({
+          statusLists: { read: list => Promise.reject(new ProcuraError('STATUS_UNAVAILABLE', { list, why: 'x' })) },
+        }),
+    ],
+  ])('%s: %s', async (_, code, judge) => {
+    const { decision } = await judge()
+    expect(decision).toMatchObject({ allow: false, code })
+  })
+
+  test('no chain at all', async () => {
+    const { decision } = await createVerifier(policyOf(), await world()).explainChain([])
+    expect(decision).toMatchObject({ allow: false, code: 'CHAIN_EMPTY' })
   })
 })

@@ -6,6 +6,7 @@ import { formatGrant } from '../../src/authority/format.js'
 import type { Policy } from '../../src/policy/policy.js'
 import { createVerifier, formatExplanation, type Explanation, type VerifierPorts } from '../../src/verifier/verifier.js'
 import {
+  status,
   booker,
   GRANTS,
   goodChain,
@@ -130,6 +131,7 @@ describe('the chain', () => {
       '        rate     3 calls in 60 s',
       `        purpose  ${MISSION}`,
       `        status   not revoked; ${LIST}#11, its host answered 0 s ago`,
+      `        revokers ${owner.did}, ${status.did}`,
       '        time     3600 s left, until 2026-11-21T11:05:00Z',
       `     └─ ✓ 1 ${chain[1].digest}`,
       `           from     ${planner.did}`,
@@ -137,6 +139,7 @@ describe('the chain', () => {
       `           grants   ${grant}`,
       '           differs  further hops: 3 → 2',
       `           status   not revoked; ${LIST}#12, its host answered 0 s ago`,
+      `           revokers ${owner.did}, ${planner.did}, ${status.did}`,
       '           time     3600 s left, until 2026-11-21T11:05:00Z',
       `        └─ ✓ 2 ${chain[2].digest}`,
       '              from     did:web:agency.example',
@@ -146,6 +149,7 @@ describe('the chain', () => {
       '                       begins 240 s later',
       '                       ends 3300 s earlier',
       '              status   none needed',
+      `              revokers ${owner.did}, ${planner.did}, did:web:agency.example, ${status.did}`,
       '              time     300 s left, until 2026-11-21T10:10:00Z',
     ])
   })

@@ -2,6 +2,7 @@ import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatKey, type NoteSigner } from '../../audit/note.js'
 import { MAX_ENTRY } from '../../audit/tile.js'
+import { leafOf } from '../../audit/tree.js'
 import { ProcuraError } from '../../errors.js'
 import type { Audit, Clock } from '../../ports/world.js'
 import { attempt, JOURNAL, KEY, place, readIfThere, settle } from './files.js'
@@ -40,14 +41,15 @@ const MAX_WAITING = 64 * 1024 * 1024
  * A write that fails is AUDIT_UNAVAILABLE for those whose record was in it; the next one repairs what it left.
  *
  * @param folder - made if missing, mode 0700
- * @throws AUDIT_UNAVAILABLE - also from `record`; AUDIT_BROKEN - its end is not what the checkpoint says
+ * @throws AUDIT_UNAVAILABLE - also from `record`; STORAGE_HELD - another process appends to it;
+ *   AUDIT_BROKEN - its end is not what the checkpoint says
  */
 export async function openLog(folder: string, signer: NoteSigner, clock: Clock): Promise<AuditLog> {
   const unlock = await attempt(folder, async () => {
     await mkdir(join(folder, JOURNAL), { recursive: true, mode: 0o700 })
     const file = join(folder, 'lock')
     await (await open(file, 'a', 0o600)).close()
-    return takeLock(file)
+    return takeLock(file, clock)
   })
   try {
     const log = await attempt(folder, () => start(folder, signer, clock))
@@ -108,9 +110,9 @@ async function start(folder: string, signer: NoteSigner, clock: Clock): Promise<
     publication.stop()
     publishing ??= (async () => {
       try {
-        const { edge, entries } = await inTurn(() => tail.turn())
-        if (entries.length > 0) {
-          const grown = await publish(folder, edge, entries, signer)
+        const { edge, leaves } = await inTurn(() => tail.turn())
+        if (leaves.length > 0) {
+          const grown = await publish(folder, edge, leaves, signer)
           await inTurn(() => {
             tail.moved(grown)
           })
@@ -134,7 +136,7 @@ async function start(folder: string, signer: NoteSigner, clock: Clock): Promise<
       const cause = fault
       if (cause !== null && tail.bytes > MAX_WAITING) await attempt('its tiles', () => Promise.reject(cause))
       const recorded = new Promise<void>((done, failed) => {
-        queue.push({ entry, soon, done, failed })
+        queue.push({ leaf: leafOf(entry), soon, done, failed })
       })
       draining ??= inTurn(drain)
       await recorded

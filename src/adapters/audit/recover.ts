@@ -5,7 +5,7 @@ import { EMPTY_EDGE, treeOf, type Edge } from '../../audit/edge.js'
 import { readJournal } from '../../audit/journal.js'
 import type { NoteKey } from '../../audit/note.js'
 import { decodeBundle, hashesOf, tilePath, WIDTH, type TileName } from '../../audit/tile.js'
-import { isSame, leafHash, rootOf, type Hash, type Tree } from '../../audit/tree.js'
+import { isSame, leafHash, rootOf, type Hash, type Leaf, type Tree } from '../../audit/tree.js'
 import { ProcuraError } from '../../errors.js'
 import { CHECKPOINT, journalPath, listJournals, readIfThere, readTile } from './files.js'
 
@@ -14,7 +14,7 @@ export interface Recovered {
   /** what stands in tiles, under the checkpoint */
   readonly edge: Edge
   /** records of journals, after those */
-  readonly written: readonly Uint8Array[]
+  readonly written: readonly Leaf[]
   /** the log with them */
   readonly tree: Tree
   /** where the next record is written, and how many bytes of that count */
@@ -28,7 +28,7 @@ export interface Recovered {
 export async function recover(folder: string, key: NoteKey): Promise<Recovered> {
   const note = await readIfThere(join(folder, CHECKPOINT))
   const edge = note === null ? EMPTY_EDGE : await readEdge(folder, openCheckpoint(note, key))
-  const written: Uint8Array[] = []
+  const written: Leaf[] = []
   let tree = treeOf(edge)
   let [journal, whole, torn] = [journalPath(folder, edge.size), 0, 0]
   for (const { start, path } of await listJournals(folder)) {
@@ -38,7 +38,7 @@ export async function recover(folder: string, key: NoteKey): Promise<Recovered> 
     const bytes = await readFile(path)
     const read = readJournal(bytes, tree)
     for (const frame of read.frames) {
-      written.push(...frame.entries)
+      written.push(...frame.leaves)
       tree = frame.tree
     }
     ;[journal, whole, torn] = [path, read.whole, bytes.length - read.whole]

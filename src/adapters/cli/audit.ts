@@ -3,6 +3,7 @@ import { delegationsOf, formatDelegations, formatMermaid } from '../../audit/del
 import { keysOf, type Question } from '../../audit/question.js'
 import { printable, ProcuraError } from '../../errors.js'
 import { member, type JsonObject } from '../../json.js'
+import { show, type Output } from './output.js'
 import { progressOf, type ProgressStream } from './progress.js'
 import type { Terminal } from './terminal.js'
 
@@ -27,21 +28,16 @@ export interface AuditDesk {
 }
 
 /** Verifies a log. @returns 0 if everything in it is as it was put on record */
-export async function verifyCommand(
-  { output }: { readonly output: 'json' | 'table' },
-  { log, terminal, stream }: AuditDesk,
-): Promise<number> {
+export async function verifyCommand(options: Output, { log, terminal, stream }: AuditDesk): Promise<number> {
   const { checkpoint, records, pruned, findings } = await log.verify(progressOf('records', stream))
-  if (output === 'json') {
-    const { origin = null, size = null } = checkpoint ?? {}
-    terminal.print(JSON.stringify({ log: origin, records, signed: size, pruned, findings }))
-    return findings.length === 0 ? 0 : 1
-  }
-  terminal.print(`log        ${checkpoint?.origin ?? 'without a checkpoint that verifies'}`)
-  terminal.print(`records    ${records}, ${checkpoint?.size ?? 0} of them under the signed checkpoint`)
-  if (pruned > 0) terminal.print(`pruned     ${pruned}, of which the hashes are there`)
-  for (const finding of findings) terminal.print(`wrong      ${printable(formatFinding(finding))}`)
-  terminal.print(findings.length === 0 ? 'everything is as it was put on record' : `${findings.length} findings`)
+  const { origin = null, size = null } = checkpoint ?? {}
+  show(terminal, options, { log: origin, records, signed: size, pruned, findings }, () => [
+    `log        ${printable(origin ?? 'without a checkpoint that verifies')}`,
+    `records    ${records}, ${size ?? 0} of them under the signed checkpoint`,
+    ...(pruned > 0 ? [`pruned     ${pruned}, of which the hashes are there`] : []),
+    ...findings.map(finding => `wrong      ${printable(formatFinding(finding))}`),
+    findings.length === 0 ? 'everything is as it was put on record' : `${findings.length} findings`,
+  ])
   return findings.length === 0 ? 0 : 1
 }
 
@@ -113,19 +109,21 @@ function timeOf(name: string, text: string | undefined): number | undefined {
 }
 
 /** Options of `procura audit prune`. */
-export interface PruneOptions {
+export interface PruneOptions extends Output {
   readonly before: string
   readonly dryRun?: boolean
 }
 
 /** Takes the content of old records away. @throws SCHEMA - no time; AUDIT_UNAVAILABLE - a service appends to the log */
 export async function pruneCommand(
-  { before, dryRun = false }: PruneOptions,
+  { before, dryRun = false, output }: PruneOptions,
   { terminal, count, prune }: PruneDesk,
 ): Promise<void> {
   const records = await count(timeOf('before', before) ?? 0)
   if (!dryRun && records > 0) await prune(records)
-  terminal.print(`${records} records${dryRun ? ' would lose' : ' lost'} their content; their hashes stay`)
+  show(terminal, { output }, { records, dryRun }, () => [
+    `${records} records${dryRun ? ' would lose' : ' lost'} their content; their hashes stay`,
+  ])
 }
 
 /** What pruning works with. */

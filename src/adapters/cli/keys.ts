@@ -3,6 +3,8 @@ import { stageOf, type Step } from '../../did/replacement.js'
 import type { SigningKey } from '../../ports/keys.js'
 import type { UnixSeconds } from '../../time.js'
 import { toDate } from '../../time.js'
+import { show, type Output } from './output.js'
+import { usageFault } from './problem.js'
 import { progressOf } from './progress.js'
 import type { Terminal } from './terminal.js'
 
@@ -38,8 +40,7 @@ export interface KeyDesk {
 }
 
 /** Options of `procura keys list` and `procura keys rotate`. */
-export interface KeysOptions {
-  readonly output: 'json' | 'table'
+export interface KeysOptions extends Output {
   readonly dropOld?: boolean
   readonly issuer?: boolean
   readonly emergency?: boolean
@@ -54,27 +55,25 @@ export interface KeysWorld {
   readonly until: (time: UnixSeconds) => Promise<void>
 }
 
-const USAGE = 64
 const TOO_EARLY = 75
 const DONE = { list: 'a new key is listed', switch: 'the new key signs', drop: 'the old key is dropped' } as const
 const NEXT = { list: 'list a new key', switch: 'switch to the new key', drop: 'drop the old key' } as const
 
 /** Shows the versions of the key-encryption key and the keys of the issuer. @returns the exit code */
-export async function keysList({ output }: KeysOptions, { open, terminal }: KeysWorld): Promise<number> {
+export async function keysList(options: Output, { open, terminal }: KeysWorld): Promise<number> {
   return withDesk(open, async desk => {
     const { issuer } = desk
     const found = await desk.versions()
     const signing = issuer === null ? [] : await issuer.keys(issuer.did)
-    if (output === 'json') {
-      const keys = signing.map(key => ({ ...key, stage: stageOf(key) }))
-      terminal.print(JSON.stringify({ versions: found, issuer: issuer === null ? null : { did: issuer.did, keys } }))
-      return 0
-    }
-    for (const { version, fingerprint, keys } of found) {
-      const newest = version === found.at(-1)?.version ? '  newest' : ''
-      terminal.print(`version ${version}  ${fingerprint.slice(0, 12)}  ${keys} private keys${newest}`)
-    }
-    for (const key of signing) terminal.print(`${key.did}#${key.kid}  ${stageOf(key)}`)
+    const keys = signing.map(key => ({ ...key, stage: stageOf(key) }))
+    const answer = { versions: found, issuer: issuer === null ? null : { did: issuer.did, keys } }
+    show(terminal, options, answer, () => [
+      ...found.map(({ version, fingerprint, keys: sealed }) => {
+        const newest = version === found.at(-1)?.version ? '  newest' : ''
+        return `version ${version}  ${fingerprint.slice(0, 12)}  ${sealed} private keys${newest}`
+      }),
+      ...keys.map(({ did, kid, stage }) => `${did}#${kid}  ${stage}`),
+    ])
     return 0
   })
 }
@@ -82,32 +81,26 @@ export async function keysList({ output }: KeysOptions, { open, terminal }: Keys
 /**
  * Replaces the key-encryption key, or with `issuer` the key that the issuer signs with, step by step.
  *
- * @returns the exit code: 0; 64 for options that do not fit; 75 if the next step of the issuer is not due yet
+ * @returns the exit code: 0; 75 if the next step of the issuer is not due yet
+ * @throws a usage fault for options that do not fit
  */
 export async function keysRotate(options: KeysOptions, world: KeysWorld): Promise<number> {
-  const { terminal } = world
   const { issuer = false, dropOld = false, emergency = false, wait = false } = options
   if (issuer ? dropOld || (emergency && wait) : emergency || wait) {
-    terminal.tell('procura: --drop-old goes without --issuer; --wait or --emergency with it')
-    return USAGE
+    throw usageFault('--drop-old goes without --issuer; --wait or --emergency with it')
   }
   return withDesk(world.open, desk =>
-    issuer ? rotateIssuer(desk, options, world) : rotateVersion(desk, options, terminal),
+    issuer ? rotateIssuer(desk, options, world) : rotateVersion(desk, options, world.terminal),
   )
 }
 
-async function rotateVersion(
-  desk: KeyDesk,
-  { output, dropOld = false }: KeysOptions,
-  terminal: Terminal,
-): Promise<number> {
+async function rotateVersion(desk: KeyDesk, options: KeysOptions, terminal: Terminal): Promise<number> {
   const progress = progressOf('keys', process.stderr)
-  const report = await desk.rotate({ drop: dropOld, progress })
-  if (output === 'json') terminal.print(JSON.stringify(report))
-  else {
-    terminal.print(`version ${report.version}  ${report.resealed} private keys sealed anew`)
-    for (const version of report.dropped) terminal.print(`version ${version}  dropped`)
-  }
+  const report = await desk.rotate({ drop: options.dropOld === true, progress })
+  show(terminal, options, report, () => [
+    `version ${report.version}  ${report.resealed} private keys sealed anew`,
+    ...report.dropped.map(version => `version ${version}  dropped`),
+  ])
   return 0
 }
 
@@ -116,25 +109,19 @@ async function rotateIssuer(
   options: KeysOptions,
   { terminal, until }: KeysWorld,
 ): Promise<number> {
-  if (issuer === null) {
-    terminal.tell('procura: a wallet has no issuer; name the agent file of a service')
-    return USAGE
-  }
+  if (issuer === null) throw usageFault('a wallet has no issuer; name the agent file of a service')
   const { did } = issuer
   if (options.emergency === true) {
     await issuer.emergency(did)
-    terminal.print(
-      options.output === 'json' ? JSON.stringify({ done: 'emergency' }) : 'a new key signs, all others are dropped',
-    )
+    show(terminal, options, { done: 'emergency', next: null }, () => ['a new key signs, all others are dropped'])
     return 0
   }
   for (;;) {
     const { done, next } = await issuer.proceed(did)
-    if (options.output === 'json') terminal.print(JSON.stringify({ done, next }))
-    else {
-      if (done !== null) terminal.print(DONE[done])
-      if (next !== null) terminal.print(`next: ${NEXT[next.step]}, from ${toDate(next.due)} on`)
-    }
+    show(terminal, options, { done, next }, () => [
+      ...(done === null ? [] : [DONE[done]]),
+      ...(next === null ? [] : [`next: ${NEXT[next.step]}, from ${toDate(next.due)} on`]),
+    ])
     if (next === null) return 0
     if (options.wait !== true) return done === null ? TOO_EARLY : 0
     await until(next.due)

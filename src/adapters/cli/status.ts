@@ -1,13 +1,9 @@
 import type { Client } from '../../api/client.js'
-import { printable, ProcuraError } from '../../errors.js'
+import { ProcuraError } from '../../errors.js'
 import { isObject, member, parseJson, type JsonObject } from '../../json.js'
 import { decodeList } from '../../status/bitstring.js'
+import { members, show, textOf, type Output } from './output.js'
 import type { Terminal } from './terminal.js'
-
-/** Options of `procura status`. */
-export interface StatusOptions {
-  readonly output: 'json' | 'table'
-}
 
 /** What the commands need. */
 export interface StatusWorld {
@@ -16,11 +12,7 @@ export interface StatusWorld {
 }
 
 /** Shows what a status list says. Its signature is not verified: that is a verifier's work. @throws NOT_FOUND */
-export async function showStatus(
-  list: string,
-  { output }: StatusOptions,
-  { admin, terminal }: StatusWorld,
-): Promise<void> {
+export async function showStatus(list: string, options: Output, { admin, terminal }: StatusWorld): Promise<void> {
   const token = await admin.api.statusList({ params: { list: list.slice(list.lastIndexOf('/') + 1) } })
   const { value } = parseJson(Buffer.from(token.split('.')[1] ?? '', 'base64url'), 'status list')
   const subject = isObject(value) ? member(value, 'credentialSubject') : undefined
@@ -35,23 +27,17 @@ export async function showStatus(
     set: bits.reduce((sum, byte) => sum + ones(byte), 0),
     validUntil: member(value, 'validUntil') ?? null,
   }
-  if (output === 'json') terminal.print(JSON.stringify(shown))
-  else for (const [name, one] of Object.entries(shown)) terminal.print(`${name.padEnd(10)} ${textOf(one)}`)
+  show(terminal, options, shown, () => members(shown, 10))
 }
 
 /** Signs what is due now. */
-export async function publishStatus({ output }: StatusOptions, { admin, terminal }: StatusWorld): Promise<void> {
+export async function publishStatus(options: Output, { admin, terminal }: StatusWorld): Promise<void> {
   const answer = await admin.api.publish({ body: {} })
-  if (output === 'json') terminal.print(JSON.stringify(answer))
-  else for (const list of answer.lists) terminal.print(`published ${textOf(list)}`)
+  show(terminal, options, answer, () => answer.lists.map(list => `published ${textOf(list)}`))
 }
 
 function ones(byte: number): number {
   let count = 0
   for (let rest = byte; rest > 0; rest >>>= 1) count += rest & 1
   return count
-}
-
-function textOf(value: unknown): string {
-  return printable(typeof value === 'string' ? value : JSON.stringify(value))
 }

@@ -1,17 +1,13 @@
 import type { Client } from '../../api/client.js'
 import { isDid, type Did } from '../../did/did.js'
-import { printable, ProcuraError } from '../../errors.js'
+import { ProcuraError } from '../../errors.js'
 import type { SubjectKind } from '../../ports/register.js'
 import { toDate, toSeconds } from '../../time.js'
+import { columns, members, show, type Output } from './output.js'
 import type { Terminal } from './terminal.js'
 
-/** What every command of the register is told. */
-export interface SubjectOptions {
-  readonly output: 'json' | 'table'
-}
-
 /** Options of `procura agent create`; people and organisations have fewer. */
-export interface CreateOptions extends SubjectOptions {
+export interface CreateOptions extends Output {
   /** a wallet in which a new DID is made */
   readonly in?: string
   /** or a DID that is there already */
@@ -61,14 +57,13 @@ export async function createSubject(
       ...(seconds === null ? {} : { ttl: seconds }),
     },
   })
-  if (output === 'json') terminal.print(JSON.stringify(answer))
-  else show(answer.subject, terminal)
+  show(terminal, { output }, answer, () => linesOf(answer.subject))
 }
 
 /** Prints all of a kind, a page at a time. */
 export async function listSubjects(
   kind: SubjectKind,
-  { state, output }: SubjectOptions & { readonly state?: string },
+  { state, output }: Output & { readonly state?: string },
   { admin, terminal }: SubjectWorld,
 ): Promise<void> {
   const rows: Row[] = []
@@ -78,50 +73,34 @@ export async function listSubjects(
     rows.push(...subjects)
     after = next
   }
-  if (output === 'json') {
-    terminal.print(JSON.stringify(rows))
-    return
-  }
-  const cells = [COLUMNS, ...rows.map(row => COLUMNS.map(column => printable(textOf(row[column]))))]
-  const widths = COLUMNS.map((_, column) => Math.max(...cells.map(row => row[column]?.length ?? 0)))
-  for (const row of cells)
-    terminal.print(
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
+  show(terminal, { output }, rows, () => columns([COLUMNS, ...rows.map(row => COLUMNS.map(name => row[name]))]))
 }
 
 /** Prints one registration. @throws NOT_FOUND */
-export async function showSubject(did: string, { output }: SubjectOptions, world: SubjectWorld): Promise<void> {
-  const found = await world.admin.api.subject({ params: { did: parseDid(did) } })
-  if (output === 'json') world.terminal.print(JSON.stringify(found))
-  else show(found, world.terminal)
+export async function showSubject(did: string, options: Output, { admin, terminal }: SubjectWorld): Promise<void> {
+  const found = await admin.api.subject({ params: { did: parseDid(did) } })
+  show(terminal, options, found, () => linesOf(found))
 }
 
 /** Suspends, resumes or retires. @throws what the service answers */
 export async function changeSubject(
   did: string,
   verb: 'suspend' | 'resume' | 'retire',
-  { output }: SubjectOptions,
+  options: Output,
   { admin, terminal }: SubjectWorld,
 ): Promise<void> {
   const changed = await admin.api[verb]({ params: { did: parseDid(did) }, body: {} })
-  if (output === 'json') terminal.print(JSON.stringify(changed))
-  else show(changed, terminal)
+  show(terminal, options, changed, () => linesOf(changed))
 }
 
-function show(subject: Row, terminal: Terminal): void {
-  for (const [name, value] of Object.entries(subject)) {
-    if (value === null) continue
-    const text = name.endsWith('At') && typeof value === 'number' ? toDate(value) : textOf(value)
-    terminal.print(`${name.padEnd(13)} ${printable(text)}`)
-  }
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value ?? '')
+/** Times are for people to read. */
+function linesOf(subject: Row): readonly string[] {
+  const { registeredAt, expiresAt } = subject
+  return members({
+    ...subject,
+    registeredAt: toDate(registeredAt),
+    expiresAt: expiresAt === null ? null : toDate(expiresAt),
+  })
 }
 
 function parseDid(text: string): Did {

@@ -3,13 +3,15 @@ import { isDidUrl, methodOf, didOf, type Did, type DidUrl } from '../../did/did.
 import { didKeyUrl, fromDidKey } from '../../did/key.js'
 import { parseJwk, type PublicKey } from '../../ed25519.js'
 import type { Digest } from '../../encoding.js'
-import { ProcuraError } from '../../errors.js'
+import { printable, ProcuraError } from '../../errors.js'
 import { isObject, parseJson, type Json, type JsonObject } from '../../json.js'
 import { parsePolicy, type Policy } from '../../policy/policy.js'
 import type { Keys, Ledger, ListVersions, RevocationEvent, StatusLists } from '../../ports/deciding.js'
 import type { Ids } from '../../ports/world.js'
 import { bodyDigest, type ReceivedRequest } from '../../presentation/request.js'
 import type { createVerifier, VerifierPorts } from '../../verifier/verifier.js'
+import { show, type Output } from './output.js'
+import type { Terminal } from './terminal.js'
 
 /** Fresh stores for one case. */
 export interface CaseStores {
@@ -45,18 +47,22 @@ interface Case {
  */
 export async function vectorsCommand(
   files: readonly string[],
+  options: Output,
   runner: VectorRunner,
-  print: (line: string) => void,
+  terminal: Terminal,
 ): Promise<number> {
   let passed = 0
-  let failed = 0
+  const misses: string[] = []
   for (const file of files) {
     const report = await runVectors(parseJson(await read(file), file).value, runner, file)
-    report.misses.forEach(print)
     passed += report.passed
-    failed += report.misses.length
+    misses.push(...report.misses)
   }
-  print(`${passed} passed, ${failed} failed`)
+  const failed = misses.length
+  show(terminal, options, { passed, failed, misses }, () => [
+    ...misses.map(printable),
+    `${passed} passed, ${failed} failed`,
+  ])
   return failed === 0 && passed > 0 ? 0 : 1
 }
 

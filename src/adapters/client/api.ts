@@ -8,13 +8,15 @@ import type { Clock, Ids } from '../../ports/world.js'
 import { signProof } from '../../presentation/proof.js'
 import { bodyDigest } from '../../presentation/request.js'
 import type { Signer } from '../../signer.js'
-import { exchange, readAtMost, type Reach } from './http.js'
+import { exchange, readAtMost, type Exchange, type Reach } from './http.js'
 
 /** What calls to a service need. */
 export interface ServiceOptions {
   /** https origin of the service */
   readonly service: string
   readonly reach: Reach
+  /** how requests get there, if not over the network */
+  readonly exchange?: Exchange
   readonly clock: Clock
   readonly ids: Ids
 }
@@ -66,7 +68,8 @@ async function call(
     const until = signal === undefined ? late : AbortSignal.any([signal, late])
     try {
       const init = { method, headers: { ...headers, ...shown }, body, signal: until }
-      return await read(await exchange(url, init, options.reach), schema, options.service)
+      const answer = await (options.exchange?.(url, init) ?? exchange(url, init, options.reach))
+      return await read(answer, schema, options.service)
     } catch (cause) {
       if (!late.aborted || signal?.aborted === true) throw cause
       throw new ProcuraError('SERVICE_UNAVAILABLE', { service: options.service, why: 'no answer in time' }, { cause })

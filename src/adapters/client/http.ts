@@ -12,6 +12,9 @@ export interface HttpCall {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Sends one HTTP request. @throws SERVICE_UNAVAILABLE - no answer came */
+export type Exchange = (url: URL, call: HttpCall) => Promise<Response>
+
 /** Milliseconds to wait for headers, and between two pieces of a body. */
 const PATIENCE = 10_000
 const WITHOUT_BODY = new Set([101, 204, 205, 304])

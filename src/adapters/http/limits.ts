@@ -65,6 +65,8 @@ const REMEMBERED = 20_000
 export interface SharedCount {
   /** an ioredis connection */
   readonly redis: object
+  /** does what asks it; refuses at once where it does not answer */
+  readonly attempt: <T>(work: () => Promise<T>) => Promise<T>
   /** the service's own: others may count in the same Redis */
   readonly origin: string
 }
@@ -90,6 +92,7 @@ export async function createBounds(
   const store =
     shared === null ? storeOf(counts) : { redis: shared.redis, nameSpace: `procura:calls:${shared.origin}:` }
   await app.register(rateLimit, { global: false, ...store })
+  const attempt = shared === null ? <T>(work: () => Promise<T>): Promise<T> => work() : shared.attempt
   const names = new WeakMap<FastifyRequest, string>()
   // read for each counter, though its type does not say so: what the plugin is given counts for none of them
   const remembered = { cache: REMEMBERED }
@@ -101,7 +104,7 @@ export async function createBounds(
       ...(keyGenerator === undefined ? {} : { keyGenerator }),
     })
     return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-      const counted = await count(request).catch((cause: unknown) => {
+      const counted = await attempt(() => count(request)).catch((cause: unknown) => {
         throw new ProcuraError('SERVICE_UNAVAILABLE', { service: 'the count of calls', why: 'no answer' }, { cause })
       })
       if (counted.isAllowed || !counted.isExceeded) return

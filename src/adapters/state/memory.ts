@@ -19,11 +19,19 @@ import type { UnixSeconds } from '../../time.js'
 
 /** Entries held at once: at 120 s a presentation, about 8 000 accepted a second. */
 const CAPACITY = 1_000_000
+/** Entries beyond which a look for those that ended pays. */
+const SPARE = 1000
 /** Reservations held at once. */
 const MAX_HOLDS = 20_000
 
 /** The longest window of a rate, in seconds. */
 const LONGEST_WINDOW = 86_400
+
+/** What is held in memory. */
+export interface Sized {
+  /** uses or nonces held, those included that ended and were not looked for yet: never more than twice those that count, and a thousand */
+  readonly size: number
+}
 
 /** What a ledger of this process is held to. */
 export interface MemoryLedgerOptions {
@@ -42,17 +50,20 @@ export interface MemoryLedgerOptions {
 export function memoryLedger(
   clock: Clock,
   { capacity = CAPACITY, maxHolds = MAX_HOLDS, budgets }: MemoryLedgerOptions,
-): Ledger {
+): Ledger & Sized {
   const startedAt = clock.now()
   const used = new Map<string, UnixSeconds>()
   const spent = new Map<string, { amount: number; until: UnixSeconds }>()
   const calls = new Map<string, readonly UnixSeconds[]>()
   const holds = new Map<string, { readonly held: Held; readonly charges: readonly Charge[] }>()
 
+  /** Uses held after the last look for those that ended. */
+  let left = 0
   const forget = (now: UnixSeconds): void => {
     for (const [key, until] of used) if (until < now) used.delete(key)
     for (const [account, { until }] of spent) if (until < now) spent.delete(account)
     for (const [account, times] of calls) if ((times.at(-1) ?? 0) + LONGEST_WINDOW < now) calls.delete(account)
+    left = used.size
   }
   const spentOn = ({ account }: Charge): number => spent.get(account)?.amount ?? 0
   const callsOf = ({ account, per }: Throttle, now: UnixSeconds): readonly UnixSeconds[] =>
@@ -75,7 +86,8 @@ export function memoryLedger(
       throw unavailable('issued before this process started, or by a clock ahead')
     }
     const isFull = (): boolean => used.size + uses.length > capacity
-    if (isFull()) forget(now)
+    // a look costs as much as there is, so it is due when there is twice as much
+    if (isFull() || used.size > 2 * left + SPARE) forget(now)
     if (isFull()) throw unavailable('too many presentations at once')
     if (hold !== null && !hasRoom(now)) throw unavailable('too many reservations at once')
     if (uses.some(({ key }, index) => used.has(key) || uses.findIndex(one => one.key === key) < index)) return 'used'
@@ -96,6 +108,9 @@ export function memoryLedger(
   }
 
   return {
+    get size() {
+      return used.size
+    },
     probe: settlement => inOneStep(() => refusal(settlement)),
     settle: settlement =>
       inOneStep(() => {
@@ -171,7 +186,7 @@ export function memoryVersions(): ListVersions {
 }
 
 /** Chains kept by this process: at most `capacity`, with `characters` in all, those used last. */
-export function memoryChains(clock: Clock, capacity = 10_000, characters = 64 * 1024 * 1024): Chains {
+export function memoryChains(clock: Clock, capacity = 10_000, characters = 16 * 1024 * 1024): Chains {
   const kept = new LRUCache<string, { readonly tokens: readonly string[]; readonly until: UnixSeconds }>({
     max: capacity,
     maxSize: characters,
@@ -193,12 +208,19 @@ export function memoryChains(clock: Clock, capacity = 10_000, characters = 64 * 
 export const NONCE_TTL = 60
 
 /** Nonces handed out by this process. */
-export function memoryNonces(clock: Clock, ids: Ids, capacity = CAPACITY): Nonces {
+export function memoryNonces(clock: Clock, ids: Ids, capacity = CAPACITY): Nonces & Sized {
   const open = new Map<string, UnixSeconds>()
+  let left = 0
   return {
+    get size() {
+      return open.size
+    },
     issue(self) {
       const now = clock.now()
-      if (open.size >= capacity) for (const [old, until] of open) if (until < now) open.delete(old)
+      if (open.size >= capacity || open.size > 2 * left + SPARE) {
+        for (const [old, until] of open) if (until < now) open.delete(old)
+        left = open.size
+      }
       if (open.size >= capacity) return Promise.reject(unavailable('too many challenges at once'))
       const nonce = ids.token()
       open.set(`${self} ${nonce}`, now + NONCE_TTL)

@@ -22,9 +22,9 @@ import { findStored } from './stored-list.js'
 /** Bits of a list, unless told otherwise: the least that a verifier accepts. */
 export const LIST_LENGTH = 131_072
 /** Largest block of one lease. */
-const MAX_BLOCK = 1024
+export const MAX_BLOCK = 1024
 /** Rows per INSERT: four parameters each, far below any driver's bound. */
-const ROWS_AT_ONCE = 500
+export const ROWS_AT_ONCE = 500
 /** Status rows in four tables. Every method throws STORAGE_UNAVAILABLE if the database cannot be used. */
 export class StatusTables implements StatusRows {
   readonly #dataSource: DataSource

@@ -1,4 +1,4 @@
-import type { ProcuraError } from '../../errors.js'
+import { isProcuraError, type ProcuraError } from '../../errors.js'
 import { isObject, member, type Json, type JsonObject } from '../../json.js'
 import { isKnownSecret } from './known-secrets.js'
 
@@ -24,27 +24,47 @@ export interface Required {
   readonly required: string
 }
 
+/** What was found in a file. */
+export interface Checked {
+  readonly requirements: readonly Required[]
+  readonly problems: readonly ProcuraError[]
+}
+interface Found extends Checked {
+  readonly requirements: Required[]
+  readonly problems: ProcuraError[]
+}
+
 const PLAIN_NAME = /^[\w$:-]+$/
 
 /**
  * Checks the form of every member that starts with `$`, that what `$ref` and `$env` name is there, and that no secret
  * everybody knows is used.
  *
- * @returns every `$require`, used or not
- * @throws CONFIG_INVALID
+ * @returns every `$require`, used or not; and CONFIG_INVALID for each place that is wrong
  */
-export function checkTemplate(source: Source): readonly Required[] {
-  const seen: Required[] = []
-  check(source.content, [], source, seen)
-  return seen
+export function checkTemplate(source: Source): Checked {
+  const checked = { requirements: [], problems: [] }
+  check(source.content, [], source, checked)
+  return checked
 }
 
-function check(value: Json, at: Path, source: Source, seen: Required[]): void {
-  if (typeof value === 'string') refuseKnown(value, at, source)
+function check(value: Json, at: Path, source: Source, seen: Found): void {
+  if (typeof value === 'string') attempt(seen, () => refuseKnown(value, at, source))
   if (Array.isArray(value)) value.forEach((item: Json, index) => check(item, [...at, index], source, seen))
   if (!isObject(value)) return
   for (const [name, inner] of Object.entries(value)) check(inner, [...at, name], source, seen)
-  if (Object.keys(value).some(name => name.startsWith('$'))) checkDirective(value, at, source, seen)
+  if (Object.keys(value).some(name => name.startsWith('$'))) {
+    attempt(seen, () => checkDirective(value, at, source, seen.requirements))
+  }
+}
+
+function attempt({ problems }: Found, work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    if (!isProcuraError(error)) throw error
+    problems.push(error)
+  }
 }
 
 function checkDirective(value: JsonObject, at: Path, source: Source, seen: Required[]): void {

@@ -1,5 +1,5 @@
 import type { IAgent, ICredentialPlugin, IDIDManager, IKeyManager, IResolver, TAgent } from '@veramo/core-types'
-import { isProcuraError } from '../../errors.js'
+import { isProcuraError, type ProcuraError } from '../../errors.js'
 import type { AgentFile } from './agent-file.js'
 import type { Path } from './agent-template.js'
 
@@ -51,6 +51,20 @@ export async function createVeramoAgent(file: AgentFile, registry: Registry): Pr
     throw file.invalid(['agent'], 'sets schemaValidation, which refuses enveloped credentials; set it to false')
   }
   return agent as VeramoAgent
+}
+
+/** What `$require` may not load, or not keep keys with: CONFIG_INVALID for each place. Nothing is loaded. */
+export function checkRequirements(file: AgentFile, modules: readonly string[]): readonly ProcuraError[] {
+  const registry = Object.fromEntries(modules.map(name => [name, {}]))
+  return file.requirements.flatMap(({ at, required }) => {
+    try {
+      requireSealing(parseRequirement(required, at, file, registry), at, file)
+      return []
+    } catch (error) {
+      if (isProcuraError(error)) return [error]
+      throw error
+    }
+  })
 }
 
 function parseRequirement(text: string, at: Path, file: AgentFile, registry: Registry): Requirement {
