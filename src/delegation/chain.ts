@@ -59,6 +59,8 @@ export const subjectShape = object({ id: where(isDid, 'is not a DID'), authority
  * Does not check time, status or any request.
  *
  * @param sealed - root first; at least one
+ * @param known - the links it begins with, if they were opened from these very tokens under this key before; of those
+ *   only the names are tied to their keys again: documents change, signatures do not
  * @throws the codes of steps 8, 9 and 10
  */
 export async function openChain(
@@ -66,6 +68,7 @@ export async function openChain(
   rootKey: PublicKey,
   { maxTtl, binding, keys }: ChainRules,
   progress: Opening = { link: null, opened: [] },
+  known: readonly Link[] = [],
 ): Promise<Chain> {
   const links: Link[] = []
   const read: Link[] = []
@@ -73,16 +76,19 @@ export async function openChain(
   for (const [index, token] of sealed.entries()) {
     progress.link = index
     const above = links.at(-1)
-    const claims = openJws(token, above?.key ?? rootKey, above?.subject ?? token.kid)
-    const credential = readCredential(claims, token, above === undefined ? CAPABILITY : DELEGATION, subjectShape)
-    const proved = await bindKey(credential, binding, relationshipOf(index, sealed), keys)
+    const before = known[index]
+    const credential = before ?? readLink(token, rootKey, above)
+    const bound = bindKey(credential, binding, relationshipOf(index, sealed), keys)
+    const proved = typeof bound === 'boolean' ? bound : await bound
     if (token.signer !== credential.issuer) {
       throw new ProcuraError('JWS_KID_MISMATCH', { kid: token.signer, issuer: credential.issuer })
     }
-    const link = { ...credential, proved }
+    const link = before ?? { ...credential, proved }
     read.push(link)
-    if (above === undefined) requireRoot(link, maxTtl)
-    else requireHop(link, links)
+    if (before === undefined) {
+      if (above === undefined) requireRoot(link, maxTtl)
+      else requireHop(link, links)
+    }
     links.push(link)
   }
   progress.link = null
@@ -91,19 +97,9 @@ export async function openChain(
   return [root, ...rest]
 }
 
-/**
- * Ties every did:web subject of an opened chain to its key again: documents change, signatures do not.
- *
- * @throws KEY_BINDING, DID_RESOLUTION, DID_FORBIDDEN_HOST
- */
-export async function requireBound(chain: Chain, { binding, keys }: ChainRules, progress: Opening): Promise<void> {
-  for (const [index, link] of chain.entries()) {
-    progress.link = index
-    progress.opened = chain.slice(0, index)
-    await bindKey(link, binding, relationshipOf(index, chain), keys)
-  }
-  progress.link = null
-  progress.opened = chain
+function readLink(token: Sealed, rootKey: PublicKey, above: Link | undefined): Omit<Link, 'proved'> {
+  const claims = openJws(token, above?.key ?? rootKey, above?.subject ?? token.kid)
+  return readCredential(claims, token, above === undefined ? CAPABILITY : DELEGATION, subjectShape)
 }
 
 /** Who delegates asserts; the leaf only speaks. */
@@ -147,24 +143,29 @@ export function leafOf(chain: Chain): Link {
   return chain[chain.length - 1] ?? chain[0]
 }
 
-/** Ties the subject's key to its name. Returns whether the name is proved. Throws KEY_BINDING, DID_METHOD and the like. */
-async function bindKey(
+/**
+ * Ties the subject's key to its name. Whether the name is proved; a promise only where a document has to be read.
+ * Throws KEY_BINDING, DID_METHOD and the like.
+ */
+function bindKey(
   { subject, key }: Pick<Link, 'subject' | 'key'>,
   binding: ChainRules['binding'],
   relationship: Relationship,
   keys: Keys,
-): Promise<boolean> {
+): boolean | Promise<boolean> {
   const method = methodOf(subject)
   if (method === 'key') {
     if (fromDidKey(subject).x !== key.x) throw new ProcuraError('KEY_BINDING', { did: subject, purpose: relationship })
     return true
   }
   if (method !== 'web') throw new ProcuraError('DID_METHOD', { did: subject })
-  if (binding !== 'cnf+did') return binding === 'kept'
+  return binding === 'cnf+did' ? isListed(subject, key, relationship, keys) : binding === 'kept'
+}
+
+async function isListed(subject: Did, key: PublicKey, relationship: Relationship, keys: Keys): Promise<true> {
   const listed = await keys.all(subject, relationship)
-  if (!listed.some(one => one.x === key.x))
-    throw new ProcuraError('KEY_BINDING', { did: subject, purpose: relationship })
-  return true
+  if (listed.some(one => one.x === key.x)) return true
+  throw new ProcuraError('KEY_BINDING', { did: subject, purpose: relationship })
 }
 
 /** Every link has begun, and none has ended; no skew on the end. Step 13. @throws TIME_NOT_YET_VALID, TIME_EXPIRED */

@@ -117,6 +117,7 @@ const OVERRIDES: Readonly<Record<string, readonly [string, ...string[]]>> = {
   PROCURA_STATE: ['state'],
   PROCURA_KEY_FILE: ['keyFile'],
   PROCURA_AUDIT: ['audit'],
+  PROCURA_MARKER: ['marker'],
   PROCURA_HOST: ['listen', 'host'],
   PROCURA_PORT: ['listen', 'port'],
   PROCURA_BEHIND_TLS: ['listen', 'behindTls'],

@@ -3,6 +3,7 @@ import { Bell } from '../adapters/http/feed.js'
 import { createServer } from '../adapters/http/server.js'
 import { openMarker } from '../adapters/marker/file.js'
 import { keyEventsOf } from '../adapters/store/key-events.js'
+import { inTime } from '../adapters/store/server-clock.js'
 import { createLog } from '../adapters/telemetry/log.js'
 import { traced } from '../adapters/telemetry/spans.js'
 import { nextSecond, systemClock, systemIds } from '../adapters/system.js'
@@ -26,6 +27,7 @@ import { announcing, ownDocument, withOwnLists } from './own.js'
 import { OPERATOR } from './issuer.js'
 import { openOperator } from './operator.js'
 import { openHome, openNetwork, readJsonFile } from './parts.js'
+import { chooseSignatures } from './signatures.js'
 import { openState } from './state.js'
 import { keepPublished } from './tending.js'
 import { readPolicy } from './verifier.js'
@@ -62,6 +64,7 @@ export async function prepareService(
   const file = await readAgentFile(path, environment)
   const config = await readConfig(file, environment)
   await requireSound(path, environment)
+  chooseSignatures(environment['PROCURA_SIGNATURES'])
   const opened: (() => Promise<unknown>)[] = []
   const end = async (): Promise<void> => {
     for (const one of opened.splice(0).reverse()) await one()
@@ -125,10 +128,15 @@ async function start(
   document = ownDocument(keys)
   const { state, redis, ...kept } = await openState(store, config.state, systemClock, systemIds)
   opened.push(() => kept.close())
-  const shared = { clock: systemClock, ids: systemIds, keys: network.keys, ...state }
+  const ledger = inTime(state.ledger, store.dataSource)
+  const shared = { clock: systemClock, ids: systemIds, keys: network.keys, ...state, ledger }
   const statusBase = `${config.origin}/v1/status/`
   const bell = new Bell()
-  const outbox = announcing(store, shared.revocations, did, bell)
+  const tellOthers = kept.wakeUps(() => bell.ring())
+  const outbox = announcing(store, shared.revocations, did, () => {
+    bell.ring()
+    tellOthers()
+  })
   const issuer = createIssuer(
     { keys, statusBase },
     {

@@ -3,6 +3,7 @@ import { remoteVerifier as remote } from '../adapters/client/service.js'
 import type { FeedStanding } from '../adapters/resolve/feed.js'
 import { singleProcessState as inMemory } from '../adapters/state/memory.js'
 import { parsePostgresUrl } from '../adapters/store/postgres-url.js'
+import { inTime } from '../adapters/store/server-clock.js'
 import { openStore } from '../adapters/store/store.js'
 import { systemClock, systemIds } from '../adapters/system.js'
 import { traced } from '../adapters/telemetry/spans.js'
@@ -13,6 +14,7 @@ import type { State } from '../ports/deciding.js'
 import type { Audit, Transactions } from '../ports/world.js'
 import { openFeeds } from './feeds.js'
 import { openNetwork, readJsonFile } from './parts.js'
+import { chooseSignatures } from './signatures.js'
 import { openState } from './state.js'
 
 export { fileAudit } from './audit.js'
@@ -48,6 +50,7 @@ export interface OpenVerifier extends LocalVerifier {
  */
 export async function createVerifier(options: VerifierOptions): Promise<OpenVerifier> {
   const { policy, state, audit, feedSecrets: secrets = {}, connect = {} } = options
+  chooseSignatures(process.env['PROCURA_SIGNATURES'])
   const parsed = typeof policy === 'string' ? await readPolicy(policy) : parsePolicy(policy)
   const network = openNetwork(connect)
   const { keys, statusLists } = network
@@ -139,6 +142,7 @@ async function openDatabaseState(url: string, redis?: string): Promise<DatabaseS
     const shared = await openState(store, redis, systemClock, systemIds)
     return {
       ...shared.state,
+      ledger: inTime(shared.state.ledger, store.dataSource),
       transaction: work => store.transaction(work),
       query: (sql, parameters = []) => store.dataSource.query<unknown>(sql, [...parameters]),
       async close() {

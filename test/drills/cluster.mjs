@@ -73,6 +73,15 @@ else {
   }
   await setTimeout(pause)
 }
+// what was used, to one whose clock says that it is not over yet
+await load.rest()
+const late = /** @type {import('./cluster/services.mjs').Member} */ (verifiers.at(-1))
+for (const seconds of [-45, -60, -120]) {
+  late.setClock(seconds)
+  await setTimeout(2000)
+  await load.replay(late.address)
+}
+late.setClock(0)
 await load.end()
 observer.send('end')
 await once(observer, 'exit')

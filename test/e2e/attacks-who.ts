@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../src/json.js'
-import { envelope } from '../../src/presentation/presentation.js'
+import { envelope } from '../../src/presentation/envelope.js'
 import {
   alice,
   booker,

@@ -59,7 +59,11 @@ export function memoryLedger(
 
   /** Uses held after the last look for those that ended. */
   let left = 0
+  let forgotAt = -Infinity
+  /** At most once a second: what did not end by now ends in another one. */
   const forget = (now: UnixSeconds): void => {
+    if (now <= forgotAt) return
+    forgotAt = now
     for (const [key, until] of used) if (until < now) used.delete(key)
     for (const [account, { until }] of spent) if (until < now) spent.delete(account)
     for (const [account, times] of calls) if ((times.at(-1) ?? 0) + LONGEST_WINDOW < now) calls.delete(account)
@@ -69,12 +73,16 @@ export function memoryLedger(
   const callsOf = ({ account, per }: Throttle, now: UnixSeconds): readonly UnixSeconds[] =>
     (calls.get(account) ?? []).filter(at => at >= now - per)
 
+  /** When all were seen to be open; one that closes, or another second, may make room. */
+  let fullAt: UnixSeconds | null = null
   /** Makes room for one more by forgetting the oldest that has ended: asked for again, it is not found. */
   const hasRoom = (now: UnixSeconds): boolean => {
     if (holds.size < maxHolds) return true
+    if (now === fullAt) return false
     for (const id of holds.keys()) {
       if (standing(id, now)?.state !== 'open') return holds.delete(id)
     }
+    fullAt = now
     return false
   }
 
@@ -128,6 +136,7 @@ export function memoryLedger(
         const charges = held.state === 'open' && to === 'released' ? (holds.get(id)?.charges ?? []) : []
         for (const one of charges) spent.set(one.account, { amount: spentOn(one) - one.amount, until: one.until })
         holds.set(id, { held: { ...held, state }, charges: [] })
+        fullAt = null
         return state
       }),
   }
@@ -211,13 +220,15 @@ export const NONCE_TTL = 60
 export function memoryNonces(clock: Clock, ids: Ids, capacity = CAPACITY): Nonces & Sized {
   const open = new Map<string, UnixSeconds>()
   let left = 0
+  let forgotAt = -Infinity
   return {
     get size() {
       return open.size
     },
     issue(self) {
       const now = clock.now()
-      if (open.size >= capacity || open.size > 2 * left + SPARE) {
+      if (now > forgotAt && (open.size >= capacity || open.size > 2 * left + SPARE)) {
+        forgotAt = now
         for (const [old, until] of open) if (until < now) open.delete(old)
         left = open.size
       }

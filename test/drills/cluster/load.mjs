@@ -151,6 +151,7 @@ export async function startLoad({
     },
 
     async revoke() {
+      if (live.length < 12) return
       const held = one(live)
       const digest = held.digests.at(-1) ?? ''
       live.splice(live.indexOf(held), 1)
@@ -294,9 +295,9 @@ export async function startLoad({
       tell({ what: 'call', kind: 'verify', sent, done, ok: allow, code: code ?? status })
   }
 
-  /** @param {{ n: number, body: object }} racing */
-  async function raceWith({ n, body }) {
-    const all = await Promise.all(each.map(address => post(address, '/v1/verify', body)))
+  /** @param {{ n: number, body: object }} racing @param {readonly string[]} [to] */
+  async function raceWith({ n, body }, to = each) {
+    const all = await Promise.all(to.map(address => post(address, '/v1/verify', body)))
     for (const { sent, done, status, answer } of all)
       tell({
         what: 'race',
@@ -314,7 +315,7 @@ export async function startLoad({
   let loads = []
   const begin = () => {
     isOver = false
-    const all = Object.entries({ ...workers, verify2: workers.verify, verify3: workers.verify })
+    const all = Object.entries({ ...workers, grant2: workers.grant, verify2: workers.verify, verify3: workers.verify })
     loads = all
       .filter(([name]) => asked?.includes(name) ?? true)
       .map(async ([name, work]) => {
@@ -344,6 +345,10 @@ export async function startLoad({
     async askAgain(isNew) {
       for (const held of gone) await show(held, 'erase')
       if (isNew) for (const all of [used, live]) all.length = 0
+    },
+    /** Shows all that was used once more, to one verifier. @param {string} address */
+    async replay(address) {
+      for (const racing of used) await raceWith(racing, [address])
     },
     async end() {
       await rest()
