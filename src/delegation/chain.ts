@@ -5,7 +5,7 @@ import { isDid, methodOf, type Did } from '../did/did.js'
 import { fromDidKey } from '../did/key.js'
 import type { PublicKey } from '../ed25519.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
-import { openJws, type Sealed } from '../jws/compact.js'
+import { openJws, type Draft, type Sealed } from '../jws/compact.js'
 import type { Keys, Relationship } from '../ports/deciding.js'
 import { object, where } from '../shape.js'
 import { SKEW, type UnixSeconds } from '../time.js'
@@ -118,6 +118,35 @@ export async function openOwnChain(sealed: readonly Sealed[], rootKey: PublicKey
     if (!isProcuraError(error) || error.code !== 'DELEGATE_NOT_ALLOWED') throw error
     return openChain(sealed, rootKey, { maxTtl: Infinity, binding: 'cnf+did', keys })
   }
+}
+
+/**
+ * The chain with one more link, which its leaf's subject is about to sign: read and held against those above as
+ * {@link openOwnChain} does it, but for the signature, which is still to be made.
+ *
+ * @param key - of who is about to sign
+ * @throws SIGNATURE_INVALID - it is not the key that the leaf names; the codes of steps 8, 9 and 10
+ */
+export async function extendOwnChain(chain: Chain, draft: Draft, key: PublicKey, keys: Keys): Promise<Chain> {
+  const above = leafOf(chain)
+  if (above.key.x !== key.x) throw new ProcuraError('SIGNATURE_INVALID', { by: above.subject })
+  const credential = readCredential(draft.claims, draft, DELEGATION, subjectShape)
+  const bound = async (binding: KeyBinding): Promise<[readonly Link[], Link]> => {
+    const proved = (link: Omit<Link, 'proved'>, relationship: Relationship) =>
+      bindKey(link, binding, relationship, keys)
+    const links: Link[] = []
+    for (const link of chain) links.push({ ...link, proved: await proved(link, 'assertionMethod') })
+    return [links, { ...credential, proved: await proved(credential, 'authentication') }]
+  }
+  let [links, link] = await bound('cnf')
+  try {
+    requireHop(link, links)
+  } catch (error) {
+    if (!isProcuraError(error) || error.code !== 'DELEGATE_NOT_ALLOWED') throw error
+    ;[links, link] = await bound('cnf+did')
+    requireHop(link, links)
+  }
+  return [...chain, link]
 }
 
 /**

@@ -146,16 +146,52 @@ export function openJws(sealed: Sealed, key: PublicKey, by: string = sealed.kid)
   return sealed.unverified as Verified<JsonObject>
 }
 
+/** A token that its signer has not signed yet: the bytes stand. */
+export interface Draft {
+  readonly digest: Digest
+  /** what the bytes say: who is about to sign them vouches for them to nobody but itself */
+  readonly claims: Verified<JsonObject>
+  /** Signs the bytes. @returns the token */
+  sign(): Promise<string>
+}
+
+/**
+ * Writes what a compact JWS over the JCS form of `claims` signs, and reads it as others will.
+ *
+ * @throws JSON_NOT_CANONICAL - claims with a number that is not a safe integer, or a lone surrogate; JSON_DEPTH
+ * @see https://www.rfc-editor.org/rfc/rfc8037#section-3.1
+ */
+export function draftJws(claims: object, typ: Typ, signer: Signer): Draft {
+  const body = Buffer.from(canonicalize(claims, true))
+  const { value } = parseJson(body, 'claims')
+  if (!isObject(value)) throw new ProcuraError('SCHEMA', { at: 'payload', why: 'is not an object' })
+  const input = inputOf(body, typ, signer)
+  return {
+    get digest() {
+      return digestOf(input)
+    },
+    claims: value as Verified<JsonObject>,
+    sign: () => signed(input, signer),
+  }
+}
+
 /**
  * Writes a compact JWS over the JCS form of `claims`.
  *
- * @throws JSON_NOT_CANONICAL - claims with a number that is not a safe integer, or a lone surrogate
+ * @throws JSON_NOT_CANONICAL - as {@link draftJws}
  * @see https://www.rfc-editor.org/rfc/rfc8037#section-3.1
  */
 export async function signJws(claims: object, typ: Typ, signer: Signer): Promise<string> {
+  return signed(inputOf(Buffer.from(canonicalize(claims, true)), typ, signer), signer)
+}
+
+function inputOf(body: Buffer, typ: Typ, { kid }: Signer): string {
   const cty = CTY[typ]
-  const header = { alg: 'EdDSA', kid: signer.kid, typ, ...(cty === undefined ? {} : { cty }) }
-  const input = `${toBase64url(Buffer.from(canonicalize(header)))}.${toBase64url(Buffer.from(canonicalize(claims, true)))}`
+  const header = { alg: 'EdDSA', kid, typ, ...(cty === undefined ? {} : { cty }) }
+  return `${toBase64url(Buffer.from(canonicalize(header)))}.${toBase64url(body)}`
+}
+
+async function signed(input: string, signer: Signer): Promise<string> {
   return `${input}.${toBase64url(await signer.sign(Buffer.from(input)))}`
 }
 
