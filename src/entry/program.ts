@@ -7,6 +7,7 @@ import { toFailure } from '../adapters/cli/problem.js'
 import type { Terminal } from '../adapters/cli/terminal.js'
 import { printable } from '../errors.js'
 import { addAuditCommands } from './audit-commands.js'
+import { addBulkCommands } from './bulk-commands.js'
 import { addGrantCommands } from './grant-commands.js'
 import { addHomeCommands } from './home-commands.js'
 import { addKeyCommands } from './key-commands.js'
@@ -80,6 +81,7 @@ export function createProgram(shell: Shell): Command {
   addHomeCommands(program, shell)
   addSubjectCommands(program, shell)
   addGrantCommands(program, shell)
+  addBulkCommands(program, shell)
   addVerifyCommands(program, shell)
   addStatusCommands(program, shell)
   addKeyCommands(program, shell)

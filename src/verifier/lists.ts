@@ -4,7 +4,7 @@ import { isProcuraError, ProcuraError } from '../errors.js'
 import type { Sealed, Verified } from '../jws/compact.js'
 import type { ListAge } from '../policy/feeds.js'
 import type { Policy } from '../policy/policy.js'
-import type { ListVersions, Snapshot } from '../ports/deciding.js'
+import type { Keys, ListVersions, Snapshot } from '../ports/deciding.js'
 import type { StatusEntry } from '../status/entry.js'
 import {
   MAX_LIST_AGE,

@@ -88,14 +88,32 @@ export class Done {
 export async function readDone(path: string): Promise<Done> {
   const done = new Done()
   if (!(await isThere(path))) return done
-  const lines = createInterface({ input: createReadStream(path), crlfDelay: Infinity })
-  for await (const text of lines) {
-    const mark = /^\{"line":(\d{1,9}),"row":"([0-9a-f]{8})",/.exec(text)
-    if (mark !== null) done.add(Number(mark[1]), parseInt(mark[2] ?? '', 16))
-    // half a line is cut when it is opened for adding
-    else if (text.endsWith('}')) throw new ProcuraError('SCHEMA', { at: path, why: 'is not the answers of such a run' })
+  const take = (text: string): void => {
+    const [, line, mark] = /^\{"line":(\d{1,9}),"row":"([0-9a-f]{8})",/.exec(text) ?? []
+    if (line === undefined || mark === undefined) {
+      throw new ProcuraError('SCHEMA', { at: path, why: 'is not the answers of such a run' })
+    }
+    done.add(Number(line), parseInt(mark, 16))
   }
+  let last: string | null = null
+  for await (const text of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
+    if (last !== null) take(last)
+    last = text
+  }
+  // half a line is not an answer
+  if (last !== null && (await endsLine(path))) take(last)
   return done
+}
+
+async function endsLine(path: string): Promise<boolean> {
+  const reader = await open(path, 'r')
+  try {
+    const { size } = await reader.stat()
+    const { buffer } = await reader.read(Buffer.alloc(1), 0, 1, size - 1)
+    return buffer[0] === 10
+  } finally {
+    await reader.close()
+  }
 }
 
 /** What was begun with a file: the name its keys are made of, and what was sent and never answered. */

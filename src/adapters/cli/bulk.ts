@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises'
-import { isProcuraError, ProcuraError } from '../../errors.js'
+import { isProcuraError, ProcuraError, type Code } from '../../errors.js'
 import { s256 } from '../../encoding.js'
 import { canonicalize, type JsonObject } from '../../json.js'
 import type { Clock } from '../../ports/world.js'
@@ -86,7 +86,7 @@ export async function runBulk(file: string, work: BulkWork, world: BulkWorld): P
   let [seen, failed] = [0, 0]
   let ended: BulkReport['ended'] = null
 
-  async function fail(line: number, code: string, why: string): Promise<void> {
+  async function fail(line: number, code: Code, why: string): Promise<void> {
     failed += 1
     await bad.add(JSON.stringify({ line, code, why }))
   }
@@ -98,23 +98,31 @@ export async function runBulk(file: string, work: BulkWork, world: BulkWorld): P
         if (!isProcuraError(error) || error.kind === 'unavailable' || error.kind === 'limited') throw error
         return tasks.map(() => error)
       })
-      for (const [n, { line, row }] of tasks.entries()) await settle(line, row, results[n])
+      await settle(tasks, results)
     } catch (error) {
       if (!isProcuraError(error)) throw error
       ended ??= error
     }
   }
 
-  async function settle(line: number, row: Row, result: JsonObject | ProcuraError | undefined): Promise<void> {
-    if (result instanceof ProcuraError) {
-      await journal.add(`-${line}`)
-      await fail(line, result.code, result.message)
-    } else {
-      const mark = markOf(row)
-      await out.add(JSON.stringify({ line, row: mark.toString(16).padStart(8, '0'), ...result }))
-      done.add(line, mark)
+  async function settle(tasks: readonly Task[], results: readonly (JsonObject | ProcuraError)[]): Promise<void> {
+    const refused = tasks.flatMap(({ line }, n) => {
+      const result = results[n]
+      return result instanceof ProcuraError ? [{ line, code: result.code, why: result.message }] : []
+    })
+    const answered = tasks.flatMap(({ line, row }, n) => {
+      const result = results[n]
+      if (result instanceof ProcuraError) return []
+      done.add(line, markOf(row))
+      return [JSON.stringify({ line, row: hexOf(markOf(row)), ...result })]
+    })
+    if (answered.length > 0) await out.add(answered.join('\n'))
+    if (refused.length > 0) {
+      await journal.add(refused.map(({ line }) => `-${line}`).join('\n'))
+      await bad.add(refused.map(one => JSON.stringify(one)).join('\n'))
+      failed += refused.length
     }
-    seen += 1
+    seen += tasks.length
     tell(Math.min(seen, lines - 1), lines, failed)
   }
 
@@ -156,12 +164,17 @@ export async function runBulk(file: string, work: BulkWork, world: BulkWorld): P
     for (const each of [journal, out, bad]) await each.close()
   }
   if (ended === null) tell(lines, lines, failed)
+  if (failed === 0) await rm(failures)
   if (ended === null && work.isFree) for (const path of [answers, `${file}.journal`]) await rm(path)
   return { file, done: done.count, doneBefore, failed, answers, failures, ended }
 }
 
 function inDoubt({ at }: Journal): string {
   return `was sent before ${new Date(at * 1000).toISOString()}, and its answer is not known: look in the audit log`
+}
+
+function hexOf(mark: number): string {
+  return mark.toString(16).padStart(8, '0')
 }
 
 /** 32 bits that tell what a row says from what it said; never 0. */

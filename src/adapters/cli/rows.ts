@@ -112,6 +112,8 @@ async function recordOf(
     quotes += text.split('"').length - 1
     if (quotes % 2 === 0) break
   }
+  // without quotes there is nothing to read but commas
+  if (parts.length === 1 && quotes === 0) return { fields: (parts[0] ?? '').split(',') }
   try {
     const [fields = []] = parse(parts.join('\n'), { relax_column_count: true, record_delimiter: [] }) as string[][]
     return { fields }
