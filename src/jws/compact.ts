@@ -148,7 +148,6 @@ export function openJws(sealed: Sealed, key: PublicKey, by: string = sealed.kid)
 
 /** A token that its signer has not signed yet: the bytes stand. */
 export interface Draft {
-  readonly digest: Digest
   /** what the bytes say: who is about to sign them vouches for them to nobody but itself */
   readonly claims: Verified<JsonObject>
   /** Signs the bytes. @returns the token */
@@ -165,14 +164,7 @@ export function draftJws(claims: object, typ: Typ, signer: Signer): Draft {
   const body = Buffer.from(canonicalize(claims, true))
   const { value } = parseJson(body, 'claims')
   if (!isObject(value)) throw new ProcuraError('SCHEMA', { at: 'payload', why: 'is not an object' })
-  const input = inputOf(body, typ, signer)
-  return {
-    get digest() {
-      return digestOf(input)
-    },
-    claims: value as Verified<JsonObject>,
-    sign: () => signed(input, signer),
-  }
+  return { claims: value as Verified<JsonObject>, sign: () => signed(inputOf(body, typ, signer), signer) }
 }
 
 /**
@@ -185,11 +177,24 @@ export async function signJws(claims: object, typ: Typ, signer: Signer): Promise
   return signed(inputOf(Buffer.from(canonicalize(claims, true)), typ, signer), signer)
 }
 
-function inputOf(body: Buffer, typ: Typ, { kid }: Signer): string {
-  const cty = CTY[typ]
-  const header = { alg: 'EdDSA', kid, typ, ...(cty === undefined ? {} : { cty }) }
-  return `${toBase64url(Buffer.from(canonicalize(header)))}.${toBase64url(body)}`
+/** Identity of a token's content: header and payload without the signature. */
+export function digestOfToken(token: string): Digest {
+  return digestOf(token.slice(0, token.lastIndexOf('.')))
 }
+
+function inputOf(body: Buffer, typ: Typ, { kid }: Signer): string {
+  const name = nameOf(typ, kid)
+  let head = heads.get(name)
+  if (head === undefined) {
+    const cty = CTY[typ]
+    const header = { alg: 'EdDSA', kid, typ, ...(cty === undefined ? {} : { cty }) }
+    heads.set(name, (head = toBase64url(Buffer.from(canonicalize(header)))))
+  }
+  return `${head}.${toBase64url(body)}`
+}
+
+/** Headers that were written, by `typ` and key id. */
+const heads = new LRUCache<string, string>({ max: 1000 })
 
 async function signed(input: string, signer: Signer): Promise<string> {
   return `${input}.${toBase64url(await signer.sign(Buffer.from(input)))}`

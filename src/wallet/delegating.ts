@@ -1,14 +1,14 @@
 import { ACTION, isGrantWithin, type Grant } from '../authority/grant.js'
 import { isSelector } from '../authority/resource.js'
 import { MAX_CREDENTIAL, toCredentialJson } from '../credential/credential.js'
-import { DELEGATION, extendOwnChain, leafOf } from '../delegation/chain.js'
+import { DELEGATION, leafOf, readNext } from '../delegation/chain.js'
 import { MAX_ROOT_TTL, nearest } from '../delegation/narrowing.js'
 import { isDid, methodOf, type Did } from '../did/did.js'
 import { fromDidKey } from '../did/key.js'
 import type { PublicKey } from '../ed25519.js'
 import { ProcuraError } from '../errors.js'
 import { isObject, requireShallow, type JsonObject } from '../json.js'
-import { draftJws, type Draft } from '../jws/compact.js'
+import { digestOfToken, draftJws, signJws } from '../jws/compact.js'
 import type { GrantUse, HoldingQuery } from '../ports/holding.js'
 import type { KeyHolder } from '../ports/keys.js'
 import { MAX_UNLISTED, toStatusJson } from '../status/entry.js'
@@ -45,22 +45,20 @@ export async function signUnder(
   } as unknown as JsonObject
   // what goes round has no end when it is written
   requireShallow(authority, 'delegation')
-  const claims = (status?: ReturnType<typeof toStatusJson>) =>
-    toCredentialJson({
-      id: `urn:uuid:${ids.uuid()}`,
-      type: DELEGATION,
-      issuer: holder.did,
-      subject: to,
-      key: recipient,
-      issuedAt: now,
-      validFrom: now,
-      validUntil: now + seconds,
-      claims: { authority },
-      ...(status === undefined ? {} : { status }),
-    })
-  const draft = draftJws(claims(), 'vc+jwt', holder)
-  const links = await extendOwnChain(parent.links, draft, holder.publicKey, keys)
-  if (seconds <= MAX_UNLISTED) return toHeld(links, [...parent.chain, await signed(draft)], parent.rootKey)
+  const claims = toCredentialJson({
+    id: `urn:uuid:${ids.uuid()}`,
+    type: DELEGATION,
+    issuer: holder.did,
+    subject: to,
+    key: recipient,
+    issuedAt: now,
+    validFrom: now,
+    validUntil: now + seconds,
+    claims: { authority },
+  })
+  const draft = draftJws(claims, 'vc+jwt', holder)
+  const link = await readNext(parent.links, draft.claims, holder.publicKey, keys)
+  if (seconds <= MAX_UNLISTED) return held(await draft.sign())
   const inForce =
     nearest(
       parent.links.map(link => link.claims.authority),
@@ -68,16 +66,17 @@ export async function signUnder(
     ) ?? []
   const bases = inForce.map(({ base }) => base)
   const { url, index } = await leases.take({ chain: parent.chain, bases, validUntil: now + seconds, signer: holder })
-  const listed = draftJws(claims(toStatusJson(url, index)), 'vc+jwt', holder)
-  // nothing but the status is new, and that is not read before it is asked for
-  const leaf = { ...leafOf(links), digest: listed.digest, status: listed.claims['credentialStatus'] }
-  return toHeld([...parent.links, leaf], [...parent.chain, await signed(listed)], parent.rootKey)
-}
+  // what was read is signed, and a status beside it, which nobody reads before it is asked for
+  const status = toStatusJson(url, index)
+  return held(await signJws({ ...draft.claims, credentialStatus: status }, 'vc+jwt', holder), status)
 
-async function signed(draft: Draft): Promise<string> {
-  const token = await draft.sign()
-  if (token.length <= MAX_CREDENTIAL) return token
-  throw new ProcuraError('INPUT_TOO_LARGE', { what: 'delegation', size: token.length, max: MAX_CREDENTIAL })
+  function held(token: string, status?: ReturnType<typeof toStatusJson>): OpenHeld {
+    if (token.length > MAX_CREDENTIAL) {
+      throw new ProcuraError('INPUT_TOO_LARGE', { what: 'delegation', size: token.length, max: MAX_CREDENTIAL })
+    }
+    const digest = digestOfToken(token)
+    return toHeld([...parent.links, { ...link, digest, status }], [...parent.chain, token], parent.rootKey)
+  }
 }
 
 /** What a parent must grant at least, as far as the index knows: resource and action of the first grant. */
