@@ -159,7 +159,7 @@ await measure('challenges, 1000 a second', MANY, [], async () => {
 await measure('callers that are counted', MANY, ['service'], async () => {
   const app = Fastify()
   const limit = { max: 100, per: 3600 }
-  const bounds = await createBounds(app, { strangers: limit, subjects: limit, resourceServers: limit }, null)
+  const bounds = await createBounds(app, { strangers: limit, subjects: limit, resourceServers: limit }, null, null)
   const reply = /** @type {import('fastify').FastifyReply} */ (/** @type {unknown} */ ({ header: () => reply }))
   for (let n = 0; n < MANY; n += 1) {
     const request = /** @type {import('fastify').FastifyRequest} */ (/** @type {unknown} */ ({ routeOptions: {}, ip: `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}` })) // prettier-ignore
