@@ -329,4 +329,16 @@ describe('tending', () => {
     await issuer.tend()
     await expect(issuer.list(name)).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
+
+  test('forgets what it issued a day after its end, and not before', async () => {
+    const made = await scene()
+    const granted = await made.grant()
+    const stored = () => made.store.credentials.find(granted.digest)
+    made.now = granted.validUntil + 86_400
+    await made.issuer.tend()
+    expect(await stored()).not.toBeNull()
+    made.now += 1
+    await made.issuer.tend()
+    expect(await stored()).toBeNull()
+  })
 })
