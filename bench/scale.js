@@ -5,17 +5,23 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { signJws } from 'procura'
 import { createClient } from 'procura/client'
 import { remoteVerifier } from 'procura/verifier'
 import { openWallet } from 'procura/wallet'
 import { DataSource } from 'typeorm'
-import { encodeList } from '../dist/status/bitstring.js'
+import { toListJson } from '../dist/status/list.js'
+import { readAsMany } from './soak/load.js'
 import { openService } from './soak/service.js'
-import { delegated, GRANTS, newParty, presented, proved, REQUEST, SELF } from './soak/tokens.js'
+import { delegated, GRANTS, leafOf, newParty, now, presented, proved, REQUEST, SELF } from './soak/tokens.js'
 
 /** @import { Party } from './soak/tokens.js' */
 
 const EACH = Number(process.argv[2] ?? 500)
+/** Revocations in one call. */
+const TOGETHER = 100
+const READERS = 200
 /** Works under way at once. */
 const AT_ONCE = 16
 
@@ -23,7 +29,7 @@ const service = await openService({})
 const folder = await mkdtemp(join(tmpdir(), 'procura-scale-'))
 try {
   await works()
-  lists()
+  await lists()
   await wallets()
 } finally {
   await service.close()
@@ -142,17 +148,33 @@ async function works() {
     },
     Math.floor(EACH / 4),
   )
+  const costOf = async () => {
+    const before = await service.ask({})
+    const revocations = roots.splice(0, TOGETHER).map(({ chain }) => leafOf(chain))
+    await issuer.api.revoke({ body: { revocations } })
+    // until the last reader has the last of it
+    await setTimeout(2000)
+    return (await service.ask({})).cpu - before.cpu
+  }
+  await costOf()
+  const alone = await costOf()
+  const leave = await readAsMany(address, READERS)
+  const watched = await costOf()
+  leave()
+  console.log(`\n${TOGETHER} roots revoked in one call: ${(alone / TOGETHER).toFixed(2)} ms of processor each; with ${READERS} readers of the feed ${(((watched - alone) * 1000) / TOGETHER / READERS).toFixed(1)} µs more for each event and reader`) // prettier-ignore
   const { sets, heartbeat } = await anyone.events({ query: { after: '0', limit: '200' } })
   const event = sets.reduce((sum, token) => sum + token.length, 0) / sets.length
-  console.log(`\nan event of the feed: ${event.toFixed(0)} bytes of token, ${(event + 'id: 1000000\ndata: \n\n'.length).toFixed(0)} on a stream; a heartbeat ${heartbeat.length + 'data: \n\n'.length}`) // prettier-ignore
+  console.log(`an event of the feed: ${event.toFixed(0)} bytes of token, ${(event + 'id: 1000000\ndata: \n\n'.length).toFixed(0)} on a stream; a heartbeat ${heartbeat.length + 'data: \n\n'.length}`) // prettier-ignore
   const [{ audit }, count] = [await service.sizes(), await records()]
   console.log(`a record of the audit log: ${(audit / count).toFixed(0)} bytes on the disk, of ${count}`)
   await database.destroy()
 }
 
 /** What a list weighs by its size and how much of it is set, at random. */
-function lists() {
-  console.log('\n| bits | set | bytes of encodedList | milliseconds to pack |\n|---|---|---|---|')
+async function lists() {
+  const did = /** @type {const} */ ('did:web:id.bench.example')
+  const signer = { ...newParty(), did, kid: /** @type {const} */ (`${did}#${'0'.repeat(64)}`) }
+  console.log('\n| bits | set | bytes of the token | milliseconds to pack and sign |\n|---|---|---|---|')
   for (const bits of [131_072, 1_048_576]) {
     for (const part of [0, 0.0001, 0.001, 0.01, 0.1]) {
       const bytes = new Uint8Array(bits / 8)
@@ -160,9 +182,12 @@ function lists() {
         const index = randomBytes(4).readUInt32BE() % bits
         bytes[index >> 3] = (bytes[index >> 3] ?? 0) | (0x80 >> (index & 7))
       }
+      const make = () => signJws(toListJson(`https://id.bench.example/v1/status/${'0'.repeat(16)}`, did, bytes, 1000, now(), 'revocation'), 'vc+jwt', signer) // prettier-ignore
+      await make()
       const from = performance.now()
-      const text = encodeList(bytes)
-      console.log(`| ${bits} | ${part * 100} % | ${text.length} | ${(performance.now() - from).toFixed(2)} |`)
+      for (let n = 0; n < 20; n += 1) await make()
+      const took = (performance.now() - from) / 20
+      console.log(`| ${bits} | ${part * 100} % | ${(await make()).length} | ${took.toFixed(2)} |`)
     }
   }
 }

@@ -255,7 +255,7 @@ export const ERRORS = {
     'retry later; check its address',
   ],
   STORAGE_UNAVAILABLE: ['unavailable', 'storage: {why}', 'look at the disk and the file, then retry'],
-  STORAGE_HELD: ['unavailable', 'database and audit log are held by {who}', 'stop it first, or go through it'],
+  STORAGE_HELD: ['unavailable', '{what} is held by {who}', 'stop it first, or go through it'],
   STORAGE_ROLLED_BACK: [
     'misconfigured',
     'the database is older than what it promised: {why}',

@@ -1,5 +1,7 @@
 // The mixed load of bench/soak.js: what agents, resource servers and readers ask of a service, each with the outcome that is
 // due.
+import { once } from 'node:events'
+import { get } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { isProcuraError } from 'procura'
 import { createClient } from 'procura/client'
@@ -200,6 +202,22 @@ export async function readFeed(address, until) {
   }
   const staying = () => read(until).catch(() => undefined)
   await Promise.all([staying(), staying(), staying(), returning()])
+}
+
+/** So many streams of the feed at once. @param {string} address @param {number} count @returns {Promise<() => void>} ends them */
+export async function readAsMany(address, count) {
+  /** @type {import('node:http').ClientRequest[]} */
+  const all = []
+  const streams = Array.from({ length: count }, async () => {
+    const asked = get(`${address}/v1/events`, { headers: { accept: 'text/event-stream' }, agent: false })
+    asked.on('error', () => undefined)
+    all.push(asked)
+    const answered = /** @type {Promise<[import('node:http').IncomingMessage]>} */ (once(asked, 'response'))
+    const [answer] = await answered
+    answer.on('error', () => undefined).resume()
+  })
+  await Promise.all(streams)
+  return () => all.forEach(one => one.destroy())
 }
 
 /** @param {string} token */

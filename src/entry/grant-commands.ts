@@ -41,9 +41,11 @@ export function addGrantCommands(program: Command, shell: Shell): void {
         import('../adapters/cli/grant.js'),
         import('../adapters/veramo/yaml-file.js'),
       ])
-      await asAdmin(options, shell.environment, admin =>
-        grantCommand(options, { terminal: shell.terminal, admin, readYaml: readYamlFile }),
-      )
+      await grantCommand(options, {
+        terminal: shell.terminal,
+        readYaml: readYamlFile,
+        asAdmin: run => asAdmin(options, shell.environment, run),
+      })
     })
 
   withManual(

@@ -1,5 +1,4 @@
 import { LRUCache } from 'lru-cache'
-import type { Bell } from '../adapters/http/feed.js'
 import type { Store } from '../adapters/store/store.js'
 import type { Did } from '../did/did.js'
 import { toDidDocument } from '../did/document.js'
@@ -13,19 +12,19 @@ import type { IssuingKeys } from '../ports/keys.js'
 /** A DID document that names its DID. */
 export type OwnDocument = JsonObject & { readonly id: Did }
 
-/** What is announced to others, verifiers on this database know in the same transaction; the feed looks right after it. */
+/** What is announced to others, verifiers on this database know in the same transaction; `told` right after it. */
 export function announcing(
   { outbox, commits }: Store,
   revocations: Revocations,
   signer: Did,
-  bell: Bell,
+  told: () => void,
 ): Pick<Outbox, 'append'> {
   return {
     async append(all, at) {
       for (const { type, target } of all) if (type === 'killed') await revocations.learn({ target, signer })
       await outbox.append(all, at)
       await commits.after(() => {
-        bell.ring()
+        told()
         return Promise.resolve()
       })
     },

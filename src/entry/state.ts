@@ -1,9 +1,10 @@
 import { openRedis, type RedisLink } from '../adapters/state/redis.js'
 import { redisChains } from '../adapters/state/redis-chains.js'
 import { beginEpoch, epochNameIn, epochOf, nameEpoch } from '../adapters/state/redis-epoch.js'
-import { spaceOf } from '../adapters/state/redis-keys.js'
+import { spaceOf, type RedisSpace } from '../adapters/state/redis-keys.js'
 import { HOT_WINDOW, redisLedger } from '../adapters/state/redis-ledger.js'
 import { redisNonces } from '../adapters/state/redis-nonces.js'
+import { redisWakeUps, type WakeUps } from '../adapters/state/redis-wake-ups.js'
 import { IN_DATABASE, inPlace, Keepers } from '../adapters/store/keepers.js'
 import { storeState } from '../adapters/store/state.js'
 import type { Store } from '../adapters/store/store.js'
@@ -23,6 +24,12 @@ export interface SharedState {
   readonly redis: RedisLink | null
   /** Looks at all that the state relies on. @throws REPLAY_UNAVAILABLE, STORAGE_UNAVAILABLE */
   readonly check: () => Promise<void>
+  /**
+   * Calls `heard` at once when another process of this state rings; without a Redis nobody is told.
+   *
+   * @returns rings
+   */
+  readonly wakeUps: (heard: () => void) => () => void
   close(): Promise<void>
 }
 
@@ -58,7 +65,7 @@ export async function openState(store: Store, url: string | undefined, clock: Cl
     if (isMoved) await beginEpoch(space, epoch.name, since)
     const ledger = inPlace(redisLedger(space, epoch, inTables.ledger, store, ids), keepers, { since: 0, window: 0 })
     const hot = { ledger, nonces: redisNonces(space, clock, ids), chains: redisChains(space, clock) }
-    return watched(keepers, by, { ...inTables, ...hot }, link, () => epoch.check())
+    return watched(keepers, by, { ...inTables, ...hot }, space, () => epoch.check())
   } catch (error) {
     await link.close()
     throw error
@@ -70,9 +77,11 @@ function watched(
   keepers: Keepers,
   by: string,
   state: State,
-  redis: RedisLink | null,
+  space: RedisSpace | null,
   check: () => Promise<void>,
 ): SharedState {
+  const redis = space?.link ?? null
+  const listening: WakeUps[] = []
   let timer: NodeJS.Timeout
   let looking: Promise<void> | undefined
   let isClosed = false
@@ -98,10 +107,17 @@ function watched(
       await check()
       keepers.requirePlace()
     },
+    wakeUps(heard) {
+      if (space === null) return () => undefined
+      const one = redisWakeUps(space, heard)
+      listening.push(one)
+      return () => one.ring()
+    },
     async close() {
       isClosed = true
       clearTimeout(timer)
       await looking
+      for (const one of listening) await one.close()
       // who cannot say that it goes is gone in a minute
       await keepers.leave().catch(() => undefined)
       await redis?.close()

@@ -14,6 +14,7 @@ import type { State } from '../ports/deciding.js'
 import type { Audit, Transactions } from '../ports/world.js'
 import { openFeeds } from './feeds.js'
 import { openNetwork, readJsonFile } from './parts.js'
+import { chooseSignatures } from './signatures.js'
 import { openState } from './state.js'
 
 export { fileAudit } from './audit.js'
@@ -49,6 +50,7 @@ export interface OpenVerifier extends LocalVerifier {
  */
 export async function createVerifier(options: VerifierOptions): Promise<OpenVerifier> {
   const { policy, state, audit, feedSecrets: secrets = {}, connect = {} } = options
+  chooseSignatures(process.env['PROCURA_SIGNATURES'])
   const parsed = typeof policy === 'string' ? await readPolicy(policy) : parsePolicy(policy)
   const network = openNetwork(connect)
   const { keys, statusLists } = network

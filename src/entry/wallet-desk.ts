@@ -21,9 +21,11 @@ export interface WalletFlags extends PlaceOptions {
 
 /** Hands on what an agent holds. */
 export async function delegate(options: DelegateOptions & WalletFlags, shell: Shell): Promise<void> {
-  await withAgent(options, shell, agent =>
-    delegateCommand(options, { terminal: shell.terminal, agent, readYaml: readYamlFile }),
-  )
+  await delegateCommand(options, {
+    terminal: shell.terminal,
+    readYaml: readYamlFile,
+    asAgent: run => withAgent(options, shell, run),
+  })
 }
 
 /** Prints a presentation. */

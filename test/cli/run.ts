@@ -40,13 +40,18 @@ export function procuraProcess(args: readonly string[], input = ''): Promise<Tra
   return transcript(process.execPath, [CLI, ...args], child => child.end(input))
 }
 
-/** Runs it as its own process and kills it as soon as `isTime`. */
-export async function killedWhen(args: readonly string[], isTime: () => boolean): Promise<void> {
+/** Runs it as its own process and signals it as soon as `isTime`. @returns its exit code, `null` if it was killed */
+export async function killedWhen(
+  args: readonly string[],
+  isTime: () => boolean,
+  signal: NodeJS.Signals = 'SIGKILL',
+): Promise<number | null> {
   const child = spawn(process.execPath, [CLI, ...args], { env: { PATH: process.env['PATH'] }, stdio: 'ignore' })
   const ended = once(child, 'exit')
   while (child.exitCode === null && !isTime()) await new Promise(resolve => setImmediate(resolve))
-  child.kill('SIGKILL')
+  child.kill(signal)
   await ended
+  return child.exitCode
 }
 
 /**

@@ -1,4 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -11,7 +13,7 @@ import { digestOf } from '../../src/encoding.js'
 import { openState, type SharedState } from '../../src/entry/state.js'
 import { isProcuraError } from '../../src/errors.js'
 import type { Settlement, State } from '../../src/ports/deciding.js'
-import { NOW } from '../mint.js'
+import { selfSigned } from '../resolve/certificate.js'
 import { lineTo } from './line.js'
 import { hasPostgres, temporaryDatabases } from './postgres.js'
 import { hasRedis } from './redis.js'
@@ -26,6 +28,8 @@ beforeAll(async () => (folder = await mkdtemp(join(tmpdir(), 'procura-outages-')
 afterAll(() => rm(folder, { recursive: true, force: true }))
 const freshFile = (): string => `sqlite://${join(folder, `${(files += 1)}.db`)}`
 
+/** Redis has a clock of its own. */
+const NOW = Math.floor(Date.now() / 1000)
 let now = NOW
 const clock = { now: () => now }
 let names = 0
@@ -67,6 +71,13 @@ async function stateOn(store: Store, redis?: string): Promise<SharedState> {
   const shared = await openState(store, redis, clock, systemIds)
   onTestFinished(() => shared.close())
   return shared
+}
+
+async function freePort(): Promise<{ readonly port: number; readonly free: () => Promise<unknown> }> {
+  const holder = createServer().listen(0, '127.0.0.1')
+  await once(holder, 'listening')
+  const { port } = holder.address() as AddressInfo
+  return { port, free: () => once(holder.close(), 'close') }
 }
 
 async function redisOfOnesOwn(...given: readonly string[]): Promise<RedisServer> {
@@ -174,7 +185,7 @@ describe.runIf(hasRedis)('Redis', () => {
         expect(await use(state, fresh())).toBe(after > 60 ? null : 'REPLAY_UNAVAILABLE')
       }
       expect(await codeOf(counted)).toBe('REPLAY_UNAVAILABLE')
-      now = issuedAt + 121
+      now = issuedAt + 150
       expect(await counted()).toBeNull()
       expect(await counted()).toEqual(rate)
     },
@@ -225,6 +236,38 @@ describe.runIf(hasRedis)('Redis', () => {
       expect(String(await refusal(() => openRedis(bad)))).toMatch(/^(?!.*secret).*CONFIG_INVALID/)
   })
 
+  test('news of one process is told to the others at once, and again after an outage', async () => {
+    const server = await redisOfOnesOwn()
+    const url = freshFile()
+    const [one, other] = [await stateOn(await storeAt(url), server.url), await stateOn(await storeAt(url), server.url)]
+    let heard = 0
+    const ring = one.wakeUps(() => undefined)
+    other.wakeUps(() => (heard += 1))
+    const isHeard = async (): Promise<void> => {
+      const before = heard
+      await expect.poll(() => (ring(), heard), { timeout: 20_000 }).toBeGreaterThan(before)
+    }
+    await isHeard()
+    await isHeard()
+    await server.restart()
+    await isHeard()
+  })
+
+  test('over TLS: a certificate of its own CA, and none other', async () => {
+    const { key, cert } = selfSigned('localhost')
+    const files = { key: join(folder, 'redis.key'), cert: join(folder, 'redis.crt') }
+    await Promise.all([writeFile(files.key, key), writeFile(files.cert, cert)])
+    const { port, free } = await freePort()
+    await free()
+    const settings = ['--tls-port', `${port}`, '--tls-key-file', files.key, '--tls-cert-file', files.cert]
+    await redisOfOnesOwn(...settings, '--tls-ca-cert-file', files.cert, '--tls-auth-clients', 'no')
+    const tls = `rediss://localhost:${port}`
+    const link = await openRedis(`${tls}?ca=${files.cert}`)
+    await link.requireAnswer()
+    await link.close()
+    expect(await refusal(() => openRedis(tls))).toMatchObject({ code: 'SERVICE_UNAVAILABLE' })
+  })
+
   test('a cluster is found out, and answers as one server does', async () => {
     const server = await redisOfOnesOwn('--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1')
     await server.own()
@@ -268,7 +311,7 @@ describe.runIf(hasRedis)('processes that would keep what was used in different p
     // and back
     const back = await openState(one, undefined, clock, systemIds)
     expect(await use(back.state, later)).toBe('REPLAY_UNAVAILABLE')
-    now = NOW + 130
+    now = NOW + 150
     expect(await use(back.state, later, NOW + 61)).toBe('REPLAY_UNAVAILABLE')
     expect(await use(back.state, fresh())).toBeNull()
     await back.close()

@@ -12,10 +12,12 @@ const PATIENCE = 2000
  * Takes a lock that one process has at a time, and loses with its life: the system's lock on a file, as SQLite takes it.
  * The file stays empty; who has the lock is told in a file beside it, for people.
  *
+ * @param path - of the lock; made if missing
+ * @param what - is locked, for messages
  * @returns lets go of it
  * @throws STORAGE_HELD - another one has it: says who; AUDIT_UNAVAILABLE - the file cannot be made
  */
-export async function takeLock(path: string, clock: Clock): Promise<() => Promise<void>> {
+export async function takeLock(path: string, what: string, clock: Clock): Promise<() => Promise<void>> {
   const database = await new Promise<sqlite3.Database>((resolve, reject) => {
     const opened = new sqlite3.Database(path, error => {
       if (error === null) resolve(opened)
@@ -41,7 +43,7 @@ export async function takeLock(path: string, clock: Clock): Promise<() => Promis
     await close()
     if (!isTaken(error)) throw refused(path, error)
     const who = (await readFile(holderOf(path), 'utf8').catch(() => '')).trim()
-    throw new ProcuraError('STORAGE_HELD', { who: who === '' ? 'another process' : who }, { cause: error })
+    throw new ProcuraError('STORAGE_HELD', { what, who: who === '' ? 'another process' : who }, { cause: error })
   }
 }
 

@@ -49,7 +49,7 @@ export async function openLog(folder: string, signer: NoteSigner, clock: Clock):
     await mkdir(join(folder, JOURNAL), { recursive: true, mode: 0o700 })
     const file = join(folder, 'lock')
     await (await open(file, 'a', 0o600)).close()
-    return takeLock(file, clock)
+    return takeLock(file, `storage with the audit log ${folder}`, clock)
   })
   try {
     const log = await attempt(folder, () => start(folder, signer, clock))

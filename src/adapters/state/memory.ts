@@ -7,7 +7,6 @@ import type {
   Held,
   Ledger,
   ListVersions,
-  Nonces,
   RevocationEvent,
   Revocations,
   Settlement,
@@ -16,22 +15,16 @@ import type {
 } from '../../ports/deciding.js'
 import type { Clock, Ids } from '../../ports/world.js'
 import type { UnixSeconds } from '../../time.js'
+import { CAPACITY, SPARE, unavailable, type Sized } from './capacity.js'
+import { memoryNonces } from './memory-nonces.js'
 
-/** Entries held at once: at 120 s a presentation, about 8 000 accepted a second. */
-const CAPACITY = 1_000_000
-/** Entries beyond which a look for those that ended pays. */
-const SPARE = 1000
+export { memoryNonces } from './memory-nonces.js'
+
 /** Reservations held at once. */
 const MAX_HOLDS = 20_000
 
 /** The longest window of a rate, in seconds. */
 const LONGEST_WINDOW = 86_400
-
-/** What is held in memory. */
-export interface Sized {
-  /** uses or nonces held, those included that ended and were not looked for yet: never more than twice those that count, and a thousand */
-  readonly size: number
-}
 
 /** What a ledger of this process is held to. */
 export interface MemoryLedgerOptions {
@@ -59,7 +52,11 @@ export function memoryLedger(
 
   /** Uses held after the last look for those that ended. */
   let left = 0
+  let forgotAt = -Infinity
+  /** At most once a second: what did not end by now ends in another one. */
   const forget = (now: UnixSeconds): void => {
+    if (now <= forgotAt) return
+    forgotAt = now
     for (const [key, until] of used) if (until < now) used.delete(key)
     for (const [account, { until }] of spent) if (until < now) spent.delete(account)
     for (const [account, times] of calls) if ((times.at(-1) ?? 0) + LONGEST_WINDOW < now) calls.delete(account)
@@ -69,12 +66,16 @@ export function memoryLedger(
   const callsOf = ({ account, per }: Throttle, now: UnixSeconds): readonly UnixSeconds[] =>
     (calls.get(account) ?? []).filter(at => at >= now - per)
 
+  /** When all were seen to be open; one that closes, or another second, may make room. */
+  let fullAt: UnixSeconds | null = null
   /** Makes room for one more by forgetting the oldest that has ended: asked for again, it is not found. */
   const hasRoom = (now: UnixSeconds): boolean => {
     if (holds.size < maxHolds) return true
+    if (now === fullAt) return false
     for (const id of holds.keys()) {
       if (standing(id, now)?.state !== 'open') return holds.delete(id)
     }
+    fullAt = now
     return false
   }
 
@@ -128,6 +129,7 @@ export function memoryLedger(
         const charges = held.state === 'open' && to === 'released' ? (holds.get(id)?.charges ?? []) : []
         for (const one of charges) spent.set(one.account, { amount: spentOn(one) - one.amount, until: one.until })
         holds.set(id, { held: { ...held, state }, charges: [] })
+        fullAt = null
         return state
       }),
   }
@@ -136,10 +138,6 @@ export function memoryLedger(
 /** Nothing else runs in between; what it throws is the promise's. */
 function inOneStep<T>(work: () => T): Promise<T> {
   return Promise.resolve().then(work)
-}
-
-function unavailable(why: string): ProcuraError {
-  return new ProcuraError('REPLAY_UNAVAILABLE', { why })
 }
 
 /** Events learned by this process: at most `capacity`, above it STATUS_UNAVAILABLE. */
@@ -201,38 +199,6 @@ export function memoryChains(clock: Clock, capacity = 10_000, characters = 16 * 
       const found = kept.get(leaf)
       return Promise.resolve(found === undefined || found.until <= clock.now() ? null : found.tokens)
     },
-  }
-}
-
-/** Seconds a nonce is good for. */
-export const NONCE_TTL = 60
-
-/** Nonces handed out by this process. */
-export function memoryNonces(clock: Clock, ids: Ids, capacity = CAPACITY): Nonces & Sized {
-  const open = new Map<string, UnixSeconds>()
-  let left = 0
-  return {
-    get size() {
-      return open.size
-    },
-    issue(self) {
-      const now = clock.now()
-      if (open.size >= capacity || open.size > 2 * left + SPARE) {
-        for (const [old, until] of open) if (until < now) open.delete(old)
-        left = open.size
-      }
-      if (open.size >= capacity) return Promise.reject(unavailable('too many challenges at once'))
-      const nonce = ids.token()
-      open.set(`${self} ${nonce}`, now + NONCE_TTL)
-      return Promise.resolve(nonce)
-    },
-    consume(self, nonce) {
-      const name = `${self} ${nonce}`
-      const until = open.get(name)
-      open.delete(name)
-      return Promise.resolve(until !== undefined && clock.now() <= until)
-    },
-    isOpen: (self, nonce) => Promise.resolve(clock.now() <= (open.get(`${self} ${nonce}`) ?? -1)),
   }
 }
 

@@ -9,7 +9,8 @@ export const epochKey = 'epoch'
 /**
  * The beginning of a script whose first key is the epoch, first argument the time and second the epoch's name: `since`
  * is the second up to which things may have been forgotten. An epoch belongs to one run of one server. On a server that
- * was restarted, replaced by its replica, or emptied, a new one begins: what it forgot, nobody can know.
+ * was restarted, replaced by its replica, or emptied, a new one begins: what it forgot, nobody can know. It begins by the
+ * later of two clocks, so one that is behind forgets nothing.
  */
 export const SINCE = `
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
@@ -17,7 +18,7 @@ local since, held, of = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+) (
 if of and of ~= ARGV[2] then return {'foreign'} end
 if not run then return {'unnamed'} end
 if held ~= run then
-  since = tonumber(ARGV[1]) + ${MARGIN}
+  since = math.max(tonumber(ARGV[1]), tonumber(redis.call('TIME')[1])) + ${MARGIN}
   redis.call('SET', KEYS[1], since .. ' ' .. run .. ' ' .. ARGV[2])
 end
 since = tonumber(since)
