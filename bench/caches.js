@@ -167,7 +167,7 @@ await measure(
 await measure('callers that are counted', MANY, async () => {
   const app = Fastify()
   const limit = { max: 100, per: 3600 }
-  const bounds = await createBounds(app, { strangers: limit, subjects: limit, resourceServers: limit }, null)
+  const bounds = await createBounds(app, { strangers: limit, subjects: limit, resourceServers: limit }, null, null)
   const reply = /** @type {import('fastify').FastifyReply} */ (/** @type {unknown} */ ({ header: () => reply }))
   for (let n = 0; n < MANY; n += 1) {
     const request = /** @type {import('fastify').FastifyRequest} */ (/** @type {unknown} */ ({ routeOptions: {}, ip: `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}` })) // prettier-ignore

@@ -32,7 +32,7 @@ const budgets = [{ unit: 'USD', decimals: 2, max: BUDGET, meter: 'amount', unitA
  * @param {object} where
  * @param {string} where.folder @param {string} where.origin of the issuing service
  * @param {string} where.issuers address @param {string} where.verifiers address @param {readonly string[]} where.each addresses of the verifiers
- * @param {string} where.secret @param {(entry: object) => void} where.tell @param {(urls: string[]) => void} where.onLists
+ * @param {string} where.secret @param {(entry: any) => void} where.tell @param {(urls: string[]) => void} where.onLists
  * @param {number} where.pace milliseconds between two calls of one worker
  * @param {readonly string[] | undefined} [where.work] names of the workers; all unless given
  */
