@@ -5,6 +5,7 @@ import { openStore } from '../adapters/store/store.js'
 import { systemClock } from '../adapters/system.js'
 import { readAgentFile } from '../adapters/veramo/agent-file.js'
 import { parseKey } from '../audit/note.js'
+import { didWebOf } from '../did/web.js'
 import { openAudits } from './audit.js'
 import { markerOf, readConfig } from './config.js'
 
@@ -36,6 +37,8 @@ export async function openRepair(
       const { unknown } = await statusRepair.reconcile(
         reached,
         ours.map(one => ({ ...one, list: one.list.slice(statusBase.length) })),
+        didWebOf(config.origin),
+        systemClock.now(),
       )
       const sequence = await statusRepair.sequence()
       await logs.record({ type: 'reconcile', at: systemClock.now(), reached, sequence, told: ours.length, unknown })

@@ -39,7 +39,7 @@ export function addGrantCommands(program: Command, shell: Shell): void {
     .action(async (options: GrantOptions & AdminOptions) => {
       const [{ grantCommand }, { readYamlFile }] = await Promise.all([
         import('../adapters/cli/grant.js'),
-        import('../adapters/veramo/agent-file.js'),
+        import('../adapters/veramo/yaml-file.js'),
       ])
       await grantCommand(options, {
         terminal: shell.terminal,
