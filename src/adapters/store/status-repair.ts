@@ -2,8 +2,11 @@ import type { DataSource } from 'typeorm'
 import type { Did } from '../../did/did.js'
 import type { Transactions } from '../../ports/world.js'
 import type { UnixSeconds } from '../../time.js'
+import type { Flaw } from './flaw.js'
 import { insertMissing } from './insert.js'
 import { BitTable, BlockTable, ListTable, SequenceTable } from './status-entities.js'
+
+const RESTORE = 'stop issuing, restore the newest backup, then procura fsck --reconcile'
 
 /** A change of status as the audit log tells it. */
 export interface ToldChange {
@@ -67,8 +70,8 @@ export class StatusRepair {
     })
   }
 
-  /** What does not hold of the status tables, in words; empty if all is well. */
-  async check(): Promise<readonly string[]> {
+  /** What does not hold of the status tables; empty if all is well. */
+  async check(): Promise<readonly Flaw[]> {
     const wrong: string[] = []
     const lists = await this.#dataSource.getRepository(ListTable).find({ order: { name: 'ASC' } })
     for (const { name, taken, length, version, token, changes, signedChanges } of lists) {
@@ -85,6 +88,6 @@ export class StatusRepair {
       }
       if (end > taken) wrong.push(`list ${name} handed out ${end} indexes and counts ${taken}`)
     }
-    return wrong
+    return wrong.map(what => ({ what, advice: RESTORE }))
   }
 }
