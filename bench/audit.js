@@ -3,17 +3,24 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileAudit } from 'procura/verifier'
-import { testAuthority } from 'procura/testing'
+import { setTimeout } from 'node:timers/promises'
+import { createVerifier, parsePolicy } from 'procura'
+import { fileAudit, singleProcessState } from 'procura/verifier'
 import { openSearch } from '../dist/adapters/audit/search.js'
 import { verifyLog } from '../dist/adapters/audit/verify.js'
+import { storeState } from '../dist/adapters/store/state.js'
+import { openStore } from '../dist/adapters/store/store.js'
+import { systemClock, systemIds } from '../dist/adapters/system.js'
+import { createParties } from '../dist/adapters/testing/parties.js'
+import { rootAgent } from '../dist/adapters/testing/test-agent.js'
 import { parseKey } from '../dist/audit/note.js'
 
 const RECORDS = Number(process.env['PROCURA_RECORDS'] ?? 1_000_000)
-const ROUNDS = 31
+const ROUNDS = Number(process.env['PROCURA_ROUNDS'] ?? 31)
 const CALLS = 1000
 const IN_FLIGHT = 64
 const SELF = 'https://api.example'
+const TURNS = /** @type {const} */ (['without', 'with'])
 
 const folder = await mkdtemp(join(tmpdir(), 'procura-bench-audit-'))
 try {
@@ -23,57 +30,83 @@ try {
   await rm(folder, { recursive: true, force: true })
 }
 
-/** Decisions about a chain of three links, 64 in flight, without a log and with one, in turns. Returns a record. */
+/**
+ * Decisions about a chain of three links, 64 in flight: without a log and with one in turns, for a verifier that keeps
+ * what was used in memory and for one that keeps it in SQLite. Returns a record.
+ */
 async function decisions() {
-  const grants = [{ resource: `${SELF}/**`, actions: ['book'] }]
-  const policy = { self: SELF, roots: [{ issuer: 'did:web:root.example', grants }] }
-  const { verifier, agent, records } = await testAuthority({ policy })
-  const middle = await (await agent({ more: 2 })).delegate({ grants, more: 1 })
-  const leaf = await middle.delegate({ grants })
-  const request = { method: 'POST', url: `${SELF}/bookings/1`, action: 'book', params: { amount: 5 } }
-  const received = { ...request, bodyDigest: null, resource: request.url }
-  const logs = await Promise.all(['soon', 'durable'].map(name => fileAudit(join(folder, name))))
-  const [soon, durable] = logs
-  /** @type {Record<string, (record: object) => Promise<void>>} */
-  const sinks = {
-    'no log': () => Promise.resolve(),
-    'low or medium risk': record => soon?.record(record, true) ?? Promise.reject(new Error('no log')),
-    'high or critical risk': record => durable?.record(record) ?? Promise.reject(new Error('no log')),
+  const grants = [{ resource: `${SELF}/**`, actions: ['book', 'pay'] }]
+  const policy = parsePolicy({
+    self: SELF,
+    risk: { pay: 'high' },
+    roots: [{ issuer: 'did:web:root.example', grants }],
+  })
+  const parties = createParties()
+  const mint = { policy, parties, clock: systemClock, ids: systemIds }
+  const root = await rootAgent('did:web:root.example', { audience: [SELF], grants }, 300, mint)
+  const leaf = await (await root.delegate({ more: 1 })).delegate()
+  const store = await openStore(`sqlite://${join(folder, 'state.db')}`)
+  const log = await fileAudit(join(folder, 'decided'))
+  /** @type {object[]} */
+  const records = []
+  const audits = { none: { record: (/** @type {object} */ one) => Promise.resolve(void records.push(one)) }, log }
+  const states = {
+    memory: { ...singleProcessState(), streams: { isHealthy: () => false } },
+    sqlite: { ...storeState(store, systemClock, systemIds), streams: { isHealthy: () => false } },
   }
-  /** @type {Record<string, number[]>} */
-  const rates = {}
-  for (let round = 0; round < ROUNDS; round += 1) {
-    // who is first changes: what a round leaves behind falls on each in turn
-    const all = Object.entries(sinks)
-    for (const [name, sink] of [...all.slice(round % all.length), ...all.slice(0, round % all.length)]) {
-      const shown = await Promise.all(
-        Array.from({ length: CALLS }, async () => (await leaf.headers(request))['agent-presentation'] ?? ''),
-      )
-      const seconds = await burnt(async () => {
-        await Promise.all(
-          Array.from({ length: IN_FLIGHT }, async () => {
-            for (let one = shown.pop(); one !== undefined; one = shown.pop()) {
-              const decision = await verifier.decide(one, received)
-              if (!decision.allow) throw new Error(decision.code)
-              await sink(records.at(-1) ?? {})
-            }
-          }),
+  // memory refuses what was signed in its first second
+  await setTimeout(2000)
+  const statusLists = { read: () => Promise.reject(new Error('the credentials are short-lived')) }
+  const world = { clock: systemClock, ids: systemIds, keys: parties.keys, statusLists }
+  const rows = Object.entries(states).flatMap(([kept, state]) =>
+    Object.entries({ 'low or medium': 'book', 'high or critical': 'pay' }).map(([risk, action]) => ({
+      name: `${risk} risk, uses kept in ${kept}`,
+      request: { method: 'POST', url: `${SELF}/bookings/1`, action, params: { amount: 5 } },
+      verifiers: {
+        without: createVerifier(policy, { ...world, ...state, audit: audits.none }),
+        with: createVerifier(policy, { ...world, ...state, audit: audits.log }),
+      },
+      rates: /** @type {{ without: number[], with: number[] }} */ ({ without: [], with: [] }),
+    })),
+  )
+  for (let round = -2; round < ROUNDS; round += 1) {
+    for (const row of rows) {
+      const { request, rates } = row
+      const received = { ...request, bodyDigest: null, resource: request.url }
+      // who is first changes: what a turn leaves behind falls on each
+      const turns = round % 2 === 0 ? TURNS : TURNS.toReversed()
+      for (const which of turns) {
+        const shown = await Promise.all(
+          Array.from({ length: CALLS }, async () => (await leaf.headers(request))['agent-presentation'] ?? ''),
         )
-      })
-      ;(rates[name] ??= []).push(CALLS / seconds)
+        const seconds = await burnt(async () => {
+          await Promise.all(
+            Array.from({ length: IN_FLIGHT }, async () => {
+              for (let one = shown.pop(); one !== undefined; one = shown.pop()) {
+                const decision = await row.verifiers[which].decide(one, received)
+                if (!decision.allow) throw new Error(decision.code)
+              }
+            }),
+          )
+        })
+        if (round >= 0) rates[which].push(CALLS / seconds)
+      }
+      records.splice(1)
     }
   }
-  for (const log of logs) await log.close()
-  const base = rates['no log'] ?? []
+  await log.close()
+  await store.close()
   console.log(
-    `\ndecisions about a chain of 3, ${IN_FLIGHT} in flight, ${ROUNDS} rounds of ${CALLS}, per second of processor time; less than without a log in the same round: median, and the middle half`,
+    `\ndecisions about a chain of 3, ${IN_FLIGHT} in flight, ${ROUNDS} rounds of ${CALLS}, per second of processor time; how much less with a log in the same round: median, and the middle half`,
   )
-  for (const [name, all] of Object.entries(rates)) {
-    const less = all.map((rate, round) => 100 * (1 - rate / (base[round] ?? NaN))).sort((one, other) => one - other)
+  for (const { name, rates } of rows) {
+    const less = rates.with.map((rate, round) => 100 * (1 - rate / (rates.without[round] ?? NaN)))
+    less.sort((one, other) => one - other)
     const [low, middle, high] = [0.25, 0.5, 0.75].map(part => (less[Math.floor(part * less.length)] ?? NaN).toFixed(1))
-    console.log(`  ${name.padEnd(24)} ${median(all).toFixed(0).padStart(7)}/s   ${middle} % less (${low} to ${high})`)
+    const [bare, logged] = [median(rates.without), median(rates.with)].map(rate => rate.toFixed(0).padStart(6))
+    console.log(`  ${name.padEnd(42)} ${bare}/s ${logged}/s   ${middle} % less (${low} to ${high})`)
   }
-  return /** @type {Record<string, unknown>} */ (records.at(-1))
+  return /** @type {Record<string, unknown>} */ (records[0])
 }
 
 /** @param {Record<string, unknown>} record of a decision */

@@ -1,31 +1,23 @@
 // Requests per second, latency and CPU time of POST /v1/verify for a chain of three, beside stock Veramo, from one
 // process and from two on one database. Everything takes turns in every round; ratios count, not figures.
 //   npm run bench:http [-- --quick] [--json FILE] [--postgres postgres://…]
-import { fork } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
-import { openIssuer } from 'procura/issuer'
-import { Pool } from 'undici'
-import { byReference, chainOf, leafOf, ofStock, ROOT, SELF, whole } from './http/tokens.js'
+import { configOf, CONNECTIONS, leasedStatus, load, start, upload } from './http/servers.js'
+import { byReference, chainOf, leafOf, ofStock, whole } from './inputs.js'
 
-/** @typedef {{ address: string, cpu: () => Promise<number> }} Server */
-/** @typedef {{ rate: number, p50: number, p99: number, cpu: number }} Window */
+/** @import { Window } from './http/servers.js' */
 
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, json: { type: 'string' }, postgres: { type: 'string' } },
 })
-const ORIGIN = 'https://id.bench.example'
 const ROUNDS = options.quick ? 3 : 5
 /** Requests of one window. */
 const REQUESTS = options.quick ? 60 : 240
-/** Requests under way at once, however many processes answer. */
-const CONNECTIONS = 16
 /** Milliseconds after which no round is begun. */
 const LIMIT = 240_000
 
@@ -39,17 +31,14 @@ try {
 }
 
 async function measure() {
-  const secret = randomBytes(32).toString('base64url')
   const storage = options.postgres === undefined ? `sqlite://${join(folder, 'service.db')}` : await ownDatabase(options.postgres) // prettier-ignore
   // the first makes the database
-  const own = [await start(await configOf('1', storage, secret)), await start(await configOf('2', storage, secret))]
-  const stock = [await start(), await start()]
-  const headers = { 'content-type': 'application/json', authorization: `Bearer ${secret}` }
-  const status = await leasedStatus(own[0]?.address ?? '')
+  const own = [await serve(await configOf(folder, '1', storage)), await serve(await configOf(folder, '2', storage))]
+  const stock = [await serve('stock'), await serve('stock')]
+  const address = own[0]?.address ?? ''
+  const status = await leasedStatus(folder, address)
   const known = await chainOf(status)
-  const upload = `${own[0]?.address ?? ''}/v1/chains/${leafOf(known)}`
-  const { status: kept } = await fetch(upload, { method: 'PUT', headers, body: JSON.stringify(known) })
-  if (kept !== 204) throw new Error(`the chain was not taken: ${kept}`)
+  await upload(address, known, leafOf(known))
 
   const rows = [
     { name: 'whole, a new chain each', servers: own, body: async () => whole(await chainOf(status)) },
@@ -64,7 +53,7 @@ async function measure() {
       const row = rows[(n + round + 1) % rows.length]
       if (row === undefined) continue
       const bodies = await Promise.all(Array.from({ length: REQUESTS }, row.body))
-      const seen = await load(row.servers.slice(0, row.processes), bodies, headers)
+      const seen = await load(row.servers.slice(0, row.processes), bodies)
       if (round >= 0) row.found.push(seen)
     }
     rounds = round + 1
@@ -72,38 +61,11 @@ async function measure() {
   await report(rows, rounds)
 }
 
-/** Sends each body once, over connections that are kept. @param {readonly Server[]} servers @param {string[]} bodies @param {Record<string, string>} headers @returns {Promise<Window>} */
-async function load(servers, bodies, headers) {
-  const pools = servers.map(({ address }) => new Pool(address, { connections: CONNECTIONS / servers.length }))
-  const count = bodies.length
-  /** @type {number[]} */
-  const took = []
-  const before = await cpuOf(servers)
-  const from = performance.now()
-  await Promise.all(
-    Array.from({ length: CONNECTIONS }, async (_, connection) => {
-      const pool = pools[connection % pools.length]
-      for (let body = bodies.pop(); body !== undefined && pool !== undefined; body = bodies.pop()) {
-        const sent = performance.now()
-        const answer = await pool.request({ method: 'POST', path: '/v1/verify', headers, body })
-        const decision = /** @type {{ allow?: boolean, detail?: string }} */ (await answer.body.json())
-        took.push(performance.now() - sent)
-        if (decision.allow !== true) throw new Error(`${answer.statusCode} ${decision.detail ?? ''}`)
-      }
-    }),
-  )
-  const seconds = (performance.now() - from) / 1000
-  const cpu = ((await cpuOf(servers)) - before) / count
-  await Promise.all(pools.map(pool => pool.close()))
-  const sorted = took.sort((a, b) => a - b)
-  const at = (/** @type {number} */ part) => sorted[Math.ceil(sorted.length * part) - 1] ?? NaN
-  return { rate: count / seconds, p50: at(0.5), p99: at(0.99), cpu }
-}
-
-/** Milliseconds. @param {readonly Server[]} servers */
-async function cpuOf(servers) {
-  const each = await Promise.all(servers.map(one => one.cpu()))
-  return each.reduce((sum, one) => sum + one, 0)
+/** @param {string} what */
+async function serve(what) {
+  const server = await start(what)
+  closing.push(() => server.close())
+  return server
 }
 
 /** @param {readonly { name: string, processes: number, found: readonly Window[] }[]} rows @param {number} rounds */
@@ -145,73 +107,6 @@ function summaryOf(values) {
 /** @param {Summary} summary @param {number} digits */
 function show({ median, low, high }, digits) {
   return `${median.toFixed(digits)} (${low.toFixed(digits)}–${high.toFixed(digits)})`
-}
-
-/** A process: the service by its configuration, stock Veramo without. @param {readonly string[]} config @returns {Promise<Server>} */
-async function start(...config) {
-  const child = fork(fileURLToPath(new URL('http/server.js', import.meta.url)), config)
-  const kill = () => child.kill('SIGKILL')
-  process.once('exit', kill)
-  closing.push(async () => {
-    process.off('exit', kill)
-    if (child.exitCode !== null || !child.kill()) return
-    await once(child, 'exit')
-  })
-  const gone = once(child, 'exit').then(() => Promise.reject(new Error('a server has ended')))
-  gone.catch(() => undefined)
-  /** What it says next. */
-  const next = async () => {
-    const said = /** @type {Promise<unknown[]>} */ (once(child, 'message'))
-    return (await Promise.race([said, gone]))[0]
-  }
-  const address = await next()
-  return {
-    address: String(address),
-    async cpu() {
-      const answer = next()
-      child.send('cpu')
-      const { user, system } = /** @type {NodeJS.CpuUsage} */ (await answer)
-      return (user + system) / 1000
-    },
-  }
-}
-
-/** An agent file for one of the processes that share a database. @param {string} name @param {string} storage @param {string} secret */
-async function configOf(name, storage, secret) {
-  const policy = join(folder, 'policy.json')
-  await writeFile(policy, JSON.stringify({ self: SELF, roots: [ROOT] }))
-  const template = await readFile(new URL('../agent.yml', import.meta.url), 'utf8')
-  const secretHash = createHash('sha256').update(secret).digest('base64url')
-  const block = {
-    ...{ origin: ORIGIN, storage, keyFile: join(folder, 'service.key') },
-    operator: `sqlite://${join(folder, 'operator.db')}`,
-    audit: join(folder, `${name}.audit`),
-    listen: { host: '127.0.0.1', port: 0 },
-    resourceServers: [{ name: 'api', secretHash, policy }],
-  }
-  const config = join(folder, `${name}.yml`)
-  // JSON is YAML
-  await writeFile(config, template.replace(/^procura:\n(?:[ #].*\n|\n)*?(?=^\w)/m, `procura: ${JSON.stringify(block)}\n\n`)) // prettier-ignore
-  return config
-}
-
-/** Where a status stands in a list of the service: that of a credential it issued. @param {string} address */
-async function leasedStatus(address) {
-  const storage = `sqlite://${join(folder, 'operator.db')}`
-  const issuer = await openIssuer({ service: ORIGIN, storage, connect: { [ORIGIN]: address } })
-  try {
-    await issuer.register({ kind: 'person', did: ROOT.issuer, name: 'root' })
-    const authority = { audience: [SELF], grants: [{ resource: `${SELF}/**`, actions: ['book'] }] }
-    const { credential } = await issuer.grant({ to: ROOT.issuer, ttl: 3600, authority })
-    /** @type {unknown} */
-    const claims = JSON.parse(Buffer.from(credential.split('.')[1] ?? '', 'base64url').toString())
-    const { credentialStatus: status } = /** @type {{ credentialStatus: object | object[] }} */ (claims)
-    const entry = [status].flat().find(one => 'statusPurpose' in one && one.statusPurpose === 'revocation')
-    if (entry === undefined) throw new Error('the service gave no status')
-    return { issuer: { iss: /** @type {const} */ ('did:web:id.bench.example'), base: `${ORIGIN}/v1/status/` }, entry }
-  } finally {
-    await issuer.close()
-  }
 }
 
 /** A database of its own on that server, dropped at the end. @param {string} url */

@@ -1,5 +1,5 @@
 // Status lists: handing out indexes, publishing, checking, and what one revocation reaches. Ratios count, not figures.
-//   npm run bench   (PROCURA_BENCH_STORAGE=postgres://… for another database, a fresh one)
+//   npm run bench:status   (PROCURA_BENCH_STORAGE=postgres://… for another database, a fresh one)
 import { createPrivateKey, sign } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -29,6 +29,8 @@ export function without(object: JsonObject, ...names: readonly string[]): JsonOb
 export interface Parsed {
   readonly text: string
   readonly value: Json
+  /** how messages name it */
+  readonly what: string
 }
 
 /**
@@ -40,7 +42,7 @@ export interface Parsed {
 export function parseJson(bytes: Uint8Array, what: string): Parsed {
   try {
     const text = UTF8.decode(bytes)
-    return { text, value: JSON.parse(text) as Json }
+    return { text, value: JSON.parse(text) as Json, what }
   } catch (cause) {
     throw new ProcuraError(
       'JSON_SYNTAX',
@@ -48,6 +50,70 @@ export function parseJson(bytes: Uint8Array, what: string): Parsed {
       { cause },
     )
   }
+}
+
+/**
+ * Requires texts to be as tokens are: at most {@link MAX_DEPTH} levels, and in canonical form. All are asked for their
+ * depth before one is asked for its form.
+ *
+ * @throws JSON_DEPTH, JSON_NOT_CANONICAL
+ */
+export function requireStrict(all: readonly Parsed[]): void {
+  if (all.every(({ text }) => isPlainlyCanonical(text, MAX_DEPTH))) return
+  for (const { value, what } of all) requireShallow(value, what)
+  for (const parsed of all) requireCanonical(parsed)
+}
+
+const [QUOTE, COLON, COMMA, MINUS, ZERO, NINE] = [0x22, 0x3a, 0x2c, 0x2d, 0x30, 0x39]
+const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
+const [A, Z, EXPONENT] = [0x61, 0x7a, 0x65]
+
+/**
+ * True for a JSON text that is plainly its own canonical form: nothing escaped, names in strictly rising order, integers
+ * only, nothing between the parts. One pass, nothing is written. False says nothing: then the form has to be written out
+ * and compared.
+ *
+ * @param text - parses as JSON and has no lone surrogate
+ */
+export function isPlainlyCanonical(text: string, max: number): boolean {
+  if (text.includes('\\')) return false
+  // the name read last in each object that is open
+  const names: (string | undefined)[] = []
+  let depth = 0
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) {
+      const end = text.indexOf('"', at + 1)
+      const isName = text.charCodeAt(end + 1) === COLON
+      if (isName) {
+        const [before, name] = [names[depth], text.slice(at + 1, end)]
+        if (before !== undefined && before >= name) return false
+        names[depth] = name
+      }
+      at = isName ? end + 1 : end
+    } else if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
+      depth += 1
+      if (depth > max) return false
+      names[depth] = undefined
+    } else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) {
+      depth -= 1
+    } else if (code === MINUS || (code >= ZERO && code <= NINE)) {
+      const end = endOfDigits(text, at + 1)
+      const isWhole = text.charCodeAt(end) !== EXPONENT && Number.isSafeInteger(Number(text.slice(at, end)))
+      if (!isWhole || text.startsWith('-0', at)) return false
+      at = end - 1
+    } else if (code !== COMMA && (code < A || code > Z)) {
+      // a letter outside of strings belongs to `true`, `false` or `null`
+      return false
+    }
+  }
+  return true
+}
+
+function endOfDigits(text: string, from: number): number {
+  let end = from
+  for (let code = text.charCodeAt(end); code >= ZERO && code <= NINE; code = text.charCodeAt(end)) end += 1
+  return end
 }
 
 /** Requires at most {@link MAX_DEPTH} levels. @throws JSON_DEPTH */
@@ -63,7 +129,7 @@ export function requireShallow(value: Json, what: string, max = MAX_DEPTH, left 
  *
  * @throws JSON_NOT_CANONICAL
  */
-export function requireCanonical({ text, value }: Parsed, what: string): void {
+export function requireCanonical({ text, value, what }: Parsed): void {
   if (canonicalize(value, true) !== text) throw new ProcuraError('JSON_NOT_CANONICAL', { what, why: 'other bytes' })
 }
 

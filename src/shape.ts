@@ -98,11 +98,16 @@ export function setOf<T>(item: Shape<T>, min: number, max: number): Shape<readon
   const list = listOf(item, min, max)
   return (value, at, report) => {
     const items = list(value, at, report)
-    if (Array.isArray(value) && new Set(value.map(one => canonicalize(one))).size < value.length) {
+    if (Array.isArray(value) && value.length > 1 && new Set(value.map(identityOf)).size < value.length) {
       report(new ProcuraError('SCHEMA', { at, why: 'holds an item twice' }))
     }
     return items
   }
+}
+
+/** Equal for items of the same canonical form, and only for those. */
+function identityOf(item: Json): unknown {
+  return typeof item === 'object' ? canonicalize(item) : typeof item === 'string' ? `"${item}` : item
 }
 
 /** An object as a map: names of one form, so that `__proto__` and its like are names as any other. */
@@ -118,19 +123,22 @@ export function mapOf<T>(name: RegExp, item: Shape<T>): Shape<ReadonlyMap<string
 
 /** An object with exactly the members named; any other is reported with the code `unknown`. */
 export function object<M extends Members>(members: M, unknown: 'SCHEMA' | 'CAVEAT_UNKNOWN' = 'SCHEMA'): Shape<Read<M>> {
+  const known = new Map(
+    Object.entries(members).map(([name, shape]) => [
+      name,
+      typeof shape === 'object' ? { reader: shape.optional, isOptional: true } : { reader: shape, isOptional: false },
+    ]),
+  )
   return (value, at, report) => {
     const result: Record<string, unknown> = {}
     if (!isObject(value)) {
       report(new ProcuraError('SCHEMA', { at, why: 'is not an object' }))
       return result as Read<M>
     }
-    for (const name of Object.keys(value))
-      if (!Object.hasOwn(members, name)) report(unknownMember(unknown, `${at}.${name}`))
-    for (const [name, shape] of Object.entries(members)) {
+    for (const name of Object.keys(value)) if (!known.has(name)) report(unknownMember(unknown, `${at}.${name}`))
+    for (const [name, { reader, isOptional }] of known) {
       const present = Object.hasOwn(value, name)
-      if (!present && typeof shape === 'object') continue
-      const reader = typeof shape === 'object' ? shape.optional : shape
-      result[name] = reader(present ? value[name] : undefined, `${at}.${name}`, report)
+      if (present || !isOptional) result[name] = reader(present ? value[name] : undefined, `${at}.${name}`, report)
     }
     return result as Read<M>
   }

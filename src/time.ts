@@ -4,6 +4,12 @@ export type UnixSeconds = number
 /** Clocks may differ by this many seconds; never on the end of a credential. */
 export const SKEW = 30
 
+/**
+ * Seconds by which what was used before a moment may have been issued after it: the clock of its signer may be ahead of
+ * the verifier's, and the clock that tells the moment behind that.
+ */
+export const MARGIN = 2 * SKEW
+
 const DATE = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z$/
 
 /**
@@ -14,7 +20,9 @@ const DATE = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z$/
 export function fromDate(text: string): UnixSeconds | null {
   if (!DATE.test(text)) return null
   const milliseconds = Date.parse(text)
-  return Number.isNaN(milliseconds) || toDate(milliseconds / 1000) !== text ? null : milliseconds / 1000
+  // `Date` takes the 31st of each month and the hour 24, and goes on to the next day
+  const isSameDay = new Date(milliseconds).getUTCDate() === Number(text.slice(8, 10))
+  return isSameDay ? milliseconds / 1000 : null
 }
 
 /** Writes an instant as `YYYY-MM-DDTHH:MM:SSZ`. @param at - whole seconds, years 0000 to 9999 */

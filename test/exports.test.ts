@@ -27,7 +27,7 @@ test('the public names of every subpath: values', async () => {
       "./service": "openService",
       "./testing": "testAuthority",
       "./veramo": "ProcuraPlugin VcJoseProvider createVeramoAgent readAgentFile",
-      "./verifier": "createVerifier fileAudit postgresState readPolicy remoteVerifier singleProcessState sqliteState",
+      "./verifier": "createVerifier fileAudit postgresState readPolicy redisState remoteVerifier singleProcessState sqliteState",
       "./wallet": "openWallet",
     }
   `)

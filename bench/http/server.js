@@ -1,46 +1,62 @@
-// One process that bench/http.js measures: the service as `procura serve` runs it, or stock Veramo behind Fastify.
-import { createAgent } from '@veramo/core'
-import { CredentialProviderJWT } from '@veramo/credential-jwt'
-import { CredentialPlugin } from '@veramo/credential-w3c'
-import { DIDResolverPlugin } from '@veramo/did-resolver'
+// One process that is measured: the service as `procura serve` runs it, or Fastify with stock Veramo, or with nothing
+// but the four signatures.
+import { verify } from 'node:crypto'
 import Fastify from 'fastify'
-import { getResolver } from 'key-did-resolver'
+import { fromDidKey } from 'procura'
 import { openService } from 'procura/service'
 
-const [config] = process.argv.slice(2)
-const address = config === undefined ? await stock() : await own(config)
+/** @type {Record<string, () => Promise<string>>} */
+const peers = { stock, bare }
+const [what = ''] = process.argv.slice(2)
+const address = await (peers[what] ?? own)()
 // what it took so far, whenever it is asked
 process.on('message', () => process.send?.(process.cpuUsage()))
 process.once('disconnect', () => process.exit())
 process.send?.(address)
 
-/** @param {string} config */
-async function own(config) {
-  const service = await openService({ config, environment: {}, onDefect: console.error })
+async function own() {
+  const { PROCURA_SIGNATURES } = process.env
+  const service = await openService({ config: what, environment: { PROCURA_SIGNATURES }, onDefect: console.error })
   process.once('SIGTERM', () => void service.close().then(() => process.exit()))
   return service.address
 }
 
 async function stock() {
-  const create = /** @type {typeof createAgent<import('@veramo/core-types').ICredentialPlugin>} */ (createAgent)
-  const agent = create({
-    plugins: [new DIDResolverPlugin({ ...getResolver() }), new CredentialPlugin([new CredentialProviderJWT()])],
+  // not in the process of the others
+  const { verifying } = await import('../rows/veramo.js')
+  const refusal = verifying()
+  return listen(async presentation => {
+    const detail = await refusal(presentation)
+    return detail === null ? { allow: true } : { allow: false, detail }
   })
+}
+
+function bare() {
+  /** Kept by the name that a token gives. @type {Map<string, import('procura').PublicKey>} */
+  const keys = new Map()
+  /** @param {string} token @returns {string | null} what it says, if its signature verifies */
+  const open = token => {
+    const [head = '', body = '', signature = ''] = token.split('.')
+    const { kid } = /** @type {{ kid: import('procura').DidUrl }} */ (read(head))
+    const key = keys.get(kid) ?? fromDidKey(/** @type {import('procura').Did} */ (kid.slice(0, kid.indexOf('#'))))
+    keys.set(kid, key)
+    const holds = verify(null, Buffer.from(`${head}.${body}`), key.handle, Buffer.from(signature, 'base64url'))
+    return holds ? body : null
+  }
+  return listen(presentation => {
+    const body = open(presentation)
+    if (body === null) return { allow: false }
+    const { verifiableCredential: links } = /** @type {{ verifiableCredential: { id: string }[] }} */ (read(body))
+    return { allow: links.length === 3 && links.every(({ id }) => open(id.slice(id.indexOf(',') + 1)) !== null) }
+  })
+}
+
+/** @param {string} part @returns {unknown} */
+const read = part => JSON.parse(Buffer.from(part, 'base64url').toString())
+
+/** @param {(presentation: string) => unknown} answer */
+function listen(answer) {
   const app = Fastify()
-  app.post('/v1/verify', async ({ body }) => {
-    const { presentation } = /** @type {{ presentation: string }} */ (body)
-    const shown = await agent.verifyPresentation({ presentation })
-    if (!shown.verified) return { allow: false, detail: shown.error?.message }
-    // it does not look at what is presented
-    const claims = Buffer.from(presentation.split('.')[1] ?? '', 'base64url').toString()
-    /** @type {unknown} */
-    const read = JSON.parse(claims)
-    const { vp } = /** @type {{ vp: { verifiableCredential: string[] } }} */ (read)
-    for (const credential of vp.verifiableCredential) {
-      const one = await agent.verifyCredential({ credential })
-      if (!one.verified) return { allow: false, detail: one.error?.message }
-    }
-    return { allow: vp.verifiableCredential.length === 3 }
-  })
+  app.post('/v1/verify', ({ body }) => answer(/** @type {{ presentation: string }} */ (body).presentation))
   return app.listen({ host: '127.0.0.1', port: 0 })
 }

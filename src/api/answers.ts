@@ -169,6 +169,8 @@ export const healthAnswer = z.object({ status: z.literal('ok') })
 export const readyAnswer = z.object({
   ready: z.boolean(),
   checks: z.record(z.string(), z.object({ ok: z.boolean(), why: z.string().optional() })),
+  /** what verifies signatures: `node:crypto` or `sodium-native` */
+  signatures: z.string(),
 })
 
 /** Answer of `GET /.well-known/procura`. */

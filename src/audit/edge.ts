@@ -1,5 +1,5 @@
 import { encodeBundle, perfectRoot, WIDTH, type TileName } from './tile.js'
-import { leafHash, type Hash, type Tree } from './tree.js'
+import type { Hash, Leaf, Tree } from './tree.js'
 
 /** The right side of a tiled log: what of each level does not fill a tile yet. Enough to go on. */
 export interface Edge {
@@ -34,18 +34,15 @@ export function treeOf({ size, rows }: Edge): Tree {
 }
 
 /** Adds records. @returns the edge after them, and every tile and bundle that changed */
-export function grow(
-  { size, entries, rows }: Edge,
-  added: readonly Uint8Array[],
-): { edge: Edge; tiles: readonly Tile[] } {
+export function grow({ size, entries, rows }: Edge, added: readonly Leaf[]): { edge: Edge; tiles: readonly Tile[] } {
   const tiles: Tile[] = []
-  const bundles = [...entries, ...added]
+  const bundles = [...entries, ...added.map(({ entry }) => entry)]
   for (const [at, part] of chunksOf(bundles).entries()) {
     const index = Math.floor(size / WIDTH) + at
     tiles.push({ name: { level: 'entries', index, width: part.length }, bytes: encodeBundle(part) })
   }
   const grown: (readonly Hash[])[] = []
-  let [hashes, before]: [readonly Hash[], number] = [added.map(leafHash), size]
+  let [hashes, before]: [readonly Hash[], number] = [added.map(({ hash }) => hash), size]
   for (let level = 0; level < rows.length || hashes.length > 0; level += 1) {
     const row = [...(rows[level] ?? []), ...hashes]
     const above: Hash[] = []

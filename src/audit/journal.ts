@@ -1,9 +1,9 @@
 import { decodeBundle, encodeBundle } from './tile.js'
-import { extend, HASH_BYTES, isSame, leafHash, rootOf, type Tree } from './tree.js'
+import { extend, HASH_BYTES, isSame, leafOf, sumOf, type Leaf, type Tree } from './tree.js'
 
 /** Records that were written in one go, before they stand in tiles. */
 export interface Frame {
-  readonly entries: readonly Uint8Array[]
+  readonly leaves: readonly Leaf[]
   /** the log up to and with them */
   readonly tree: Tree
 }
@@ -17,16 +17,16 @@ export interface Journal {
 
 const HEAD = 4 + HASH_BYTES
 
-/** Writes records as a frame: the length of their bundle, the root of the log with them, the bundle. */
-export function encodeFrame({ entries, tree }: Frame): Uint8Array {
-  const bundle = encodeBundle(entries)
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(bundle.length)
-  return Buffer.concat([length, rootOf(tree), bundle])
+/** Writes records as a frame: the length of their bundle, the sum of the log with them, the bundle. */
+export function encodeFrame({ leaves, tree }: Frame): Uint8Array {
+  const entries = leaves.map(({ entry }) => entry)
+  const bytes = encodeBundle(entries, HEAD)
+  bytes.set(sumOf(tree), bytes.writeUInt32BE(bytes.length - HEAD))
+  return bytes
 }
 
 /**
- * Reads frames as long as they are whole and lead from this tree on. A root is a checksum of its frame and of everything
+ * Reads frames as long as they are whole and lead from this tree on. The sum is a checksum of its frame and of everything
  * before it, so what a crash left torn is told from what was written.
  */
 export function readJournal(bytes: Uint8Array, from: Tree): Journal {
@@ -37,9 +37,13 @@ export function readJournal(bytes: Uint8Array, from: Tree): Journal {
     const end = whole + HEAD + view.readUInt32BE(whole)
     const entries = end > bytes.length ? null : decodeBundle(bytes.subarray(whole + HEAD, end))
     if (entries === null || entries.length === 0) break
-    const grown = extend(tree, entries.map(leafHash))
-    if (!isSame(rootOf(grown), bytes.subarray(whole + 4, whole + HEAD))) break
-    frames.push({ entries, tree: grown })
+    const leaves = entries.map(leafOf)
+    const grown = extend(
+      tree,
+      leaves.map(({ hash }) => hash),
+    )
+    if (!isSame(sumOf(grown), bytes.subarray(whole + 4, whole + HEAD))) break
+    frames.push({ leaves, tree: grown })
     ;[whole, tree] = [end, grown]
   }
   return { frames, whole }

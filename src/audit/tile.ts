@@ -89,9 +89,21 @@ export function hashesOf(bytes: Uint8Array, what: string): readonly Hash[] {
   )
 }
 
-/** Writes entries as a bundle: each with its length in two bytes before it. @see https://c2sp.org/tlog-tiles#log-entries */
-export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
-  return Buffer.concat(entries.flatMap(entry => [Uint8Array.of(entry.length >> 8, entry.length & 0xff), entry]))
+/**
+ * Writes entries as a bundle: each with its length in two bytes before it.
+ *
+ * @param entries - at most {@link MAX_ENTRY} bytes each
+ * @param head - bytes before them that the caller fills
+ * @see https://c2sp.org/tlog-tiles#log-entries
+ */
+export function encodeBundle(entries: readonly Uint8Array[], head = 0): Buffer {
+  const bytes = Buffer.allocUnsafe(entries.reduce((sum, { length }) => sum + 2 + length, head))
+  let at = head
+  for (const entry of entries) {
+    bytes.set(entry, bytes.writeUInt16BE(entry.length, at))
+    at += 2 + entry.length
+  }
+  return bytes
 }
 
 /** Reads the entries of a bundle, or `null` where the bytes end within one. */

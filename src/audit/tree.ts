@@ -21,14 +21,26 @@ export const EMPTY: Tree = { size: 0, peaks: [] }
 
 /** Hash of a leaf. The first byte keeps leaves from being read as nodes. @see https://www.rfc-editor.org/rfc/rfc9162#section-2.1.1 */
 export function leafHash(entry: Uint8Array): Hash {
-  const bytes = new Uint8Array(1 + entry.length)
+  const bytes = Buffer.allocUnsafe(1 + entry.length)
+  bytes[0] = 0
   bytes.set(entry, 1)
   return sha256(bytes)
 }
 
+/** A record as bytes, with its place in the tree. */
+export interface Leaf {
+  readonly entry: Uint8Array
+  readonly hash: Hash
+}
+
+/** A record as a leaf: hashed once, however often it is asked for. */
+export function leafOf(entry: Uint8Array): Leaf {
+  return { entry, hash: leafHash(entry) }
+}
+
 /** Hash of a node with two children. @see https://www.rfc-editor.org/rfc/rfc9162#section-2.1.1 */
 export function nodeHash(left: Hash, right: Hash): Hash {
-  const bytes = new Uint8Array(1 + left.length + right.length)
+  const bytes = Buffer.allocUnsafe(1 + left.length + right.length)
   bytes[0] = 1
   bytes.set(left, 1)
   bytes.set(right, 1 + left.length)
@@ -53,6 +65,13 @@ export function rootOf({ peaks }: Tree): Hash {
   return (
     peaks.reduceRight<Hash | null>((right, left) => (right === null ? left : nodeHash(left, right)), null) ?? EMPTY_ROOT
   )
+}
+
+/** One hash over what determines a tree: its size and its peaks. Cheaper than the root, and good for comparing only. */
+export function sumOf({ size, peaks }: Tree): Hash {
+  const head = Buffer.alloc(9, 2)
+  head.writeDoubleBE(size, 1)
+  return sha256(Buffer.concat([head, ...peaks]))
 }
 
 /** The largest power of two below `size`, which is 2 or more: where a tree splits. */

@@ -68,28 +68,41 @@ export function toGrantJson(grant: Grant): Json {
  * @throws DENIED_RESOURCE, DENIED_ACTION, DENIED_ARG, DENIED_ARG_UNKNOWN, DENIED_ARG_MISSING
  */
 export function requireAllowed<G extends Grant>(grants: readonly G[], call: Call): readonly G[] {
-  const here = grants.filter(grant => covers(grant.resource, call.resource))
-  if (here.length === 0) throw new ProcuraError('DENIED_RESOURCE', { resource: call.resource })
-  const doing = here.filter(grant => grant.actions.includes(call.action))
-  if (doing.length === 0) throw new ProcuraError('DENIED_ACTION', { action: call.action })
-  const refusals = doing.map(grant => argumentRefusal(grant, call.params))
-  const allowing = doing.filter((_, index) => refusals[index] === null)
-  if (allowing.length === 0) throw refusals[0] ?? new ProcuraError('DENIED_ACTION', { action: call.action })
-  return allowing
+  const allowing: G[] = []
+  let isHere = false
+  let refusal: Refusal | null = null
+  for (const grant of grants) {
+    if (!covers(grant.resource, call.resource)) continue
+    isHere = true
+    if (!grant.actions.includes(call.action)) continue
+    const refused = argumentRefusal(grant, call.params)
+    if (refused === null) allowing.push(grant)
+    else refusal ??= refused
+  }
+  if (allowing.length > 0) return allowing
+  if (refusal !== null) throw refusal()
+  if (isHere) throw new ProcuraError('DENIED_ACTION', { action: call.action })
+  throw new ProcuraError('DENIED_RESOURCE', { resource: call.resource })
 }
 
-function argumentRefusal({ args }: Grant, params: JsonObject): ProcuraError | null {
+/** Makes the error: many are found and one is thrown, and an error takes longer to make than all the rest. */
+type Refusal = () => ProcuraError
+
+function argumentRefusal({ args }: Grant, params: JsonObject): Refusal | null {
   if (args === undefined) return null
   const names = Object.keys(params)
-  const outside = names.find(name => {
+  for (const name of names) {
     const constraint = args.get(name)
-    return constraint !== undefined && !accepts(constraint, params[name] as Json)
-  })
-  if (outside !== undefined) return new ProcuraError('DENIED_ARG', { name: outside })
+    if (constraint !== undefined && !accepts(constraint, params[name] as Json)) {
+      return () => new ProcuraError('DENIED_ARG', { name })
+    }
+  }
   const unknown = names.find(name => !args.has(name))
-  if (unknown !== undefined) return new ProcuraError('DENIED_ARG_UNKNOWN', { name: unknown })
-  const missing = [...args].find(([name, constraint]) => constraint.req && !Object.hasOwn(params, name))
-  return missing === undefined ? null : new ProcuraError('DENIED_ARG_MISSING', { name: missing[0] })
+  if (unknown !== undefined) return () => new ProcuraError('DENIED_ARG_UNKNOWN', { name: unknown })
+  for (const [name, { req }] of args) {
+    if (req && !Object.hasOwn(params, name)) return () => new ProcuraError('DENIED_ARG_MISSING', { name })
+  }
+  return null
 }
 
 /**
@@ -100,10 +113,17 @@ function argumentRefusal({ args }: Grant, params: JsonObject): ProcuraError | nu
  */
 export function requireNarrower(children: readonly Grant[], parents: readonly Grant[]): void {
   for (const child of children) {
-    const refusals = parents.map(parent => widening(child, parent))
-    if (refusals.some(refusal => refusal === null)) continue
-    const closest = refusals.reduce((best, next) => (rank(next) > rank(best) ? next : best), refusals[0] ?? null)
-    throw closest ?? new ProcuraError('WIDENED_RESOURCE', { asked: child.resource })
+    let closest: Widening | null = null
+    for (const parent of parents) {
+      const found = widening(child, parent)
+      if (found === null) {
+        closest = null
+        break
+      }
+      if (closest === null || found.closeness > closest.closeness) closest = found
+    }
+    if (closest !== null) throw closest.refuse()
+    if (parents.length === 0) throw new ProcuraError('WIDENED_RESOURCE', { asked: child.resource })
   }
 }
 
@@ -112,20 +132,24 @@ export function isGrantWithin(child: Grant, parent: Grant): boolean {
   return widening(child, parent) === null
 }
 
-const CLOSENESS = ['WIDENED_RESOURCE', 'WIDENED_ACTION', 'WIDENED_ARGS', 'WIDENED_APPROVAL']
-
-function rank(refusal: ProcuraError | null): number {
-  return CLOSENESS.indexOf(refusal?.code ?? '')
+/** How a grant is wider than another, and how close it came: resource, actions, arguments, approval. */
+interface Widening {
+  readonly closeness: number
+  readonly refuse: Refusal
 }
 
-function widening(child: Grant, parent: Grant): ProcuraError | null {
-  if (!covers(parent.resource, child.resource)) return new ProcuraError('WIDENED_RESOURCE', { asked: child.resource })
+function widening(child: Grant, parent: Grant): Widening | null {
+  if (!covers(parent.resource, child.resource)) {
+    return { closeness: 0, refuse: () => new ProcuraError('WIDENED_RESOURCE', { asked: child.resource }) }
+  }
   const asked = child.actions.find(action => !parent.actions.includes(action))
-  if (asked !== undefined) return new ProcuraError('WIDENED_ACTION', { asked, resource: parent.resource })
+  if (asked !== undefined) {
+    return { closeness: 1, refuse: () => new ProcuraError('WIDENED_ACTION', { asked, resource: parent.resource }) }
+  }
   const why = wideningOfArgs(child.args, parent.args)
-  if (why !== null) return new ProcuraError('WIDENED_ARGS', { why })
+  if (why !== null) return { closeness: 2, refuse: () => new ProcuraError('WIDENED_ARGS', { why }) }
   if (parent.perCall === true && child.perCall !== true) {
-    return new ProcuraError('WIDENED_APPROVAL', { resource: child.resource })
+    return { closeness: 3, refuse: () => new ProcuraError('WIDENED_APPROVAL', { resource: child.resource }) }
   }
   return null
 }
@@ -141,6 +165,8 @@ export function wideningOfArgs(child: Grant['args'], parent: Grant['args']): str
       return `${name} (${constraint.op}) is not within what is granted above (${above.op})`
     }
   }
-  const dropped = [...parent].find(([name, above]) => above.req && child.get(name)?.req !== true)
-  return dropped === undefined ? null : `${dropped[0]} is no longer required`
+  for (const [name, above] of parent) {
+    if (above.req && child.get(name)?.req !== true) return `${name} is no longer required`
+  }
+  return null
 }

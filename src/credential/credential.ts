@@ -2,7 +2,7 @@ import { isDid, type Did } from '../did/did.js'
 import { isKeyText, parsePublicKey, PRIVATE_MEMBERS, toJwk, type PublicKey } from '../ed25519.js'
 import type { Digest } from '../encoding.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
-import { canonicalize, isObject, member, type Json, type JsonObject } from '../json.js'
+import { isObject, member, type Json, type JsonObject } from '../json.js'
 import type { Sealed, Verified } from '../jws/compact.js'
 import { oneOf, read, text, where, type Report, type Shape } from '../shape.js'
 import { fromDate, toDate, type UnixSeconds } from '../time.js'
@@ -80,7 +80,7 @@ export function readCredential<S extends { readonly id: Did }>(
   const shape: Shape<Credential<S>> = (_, at, report) => {
     refuseForeignMembers(claims, at, report)
     requireType(claims, type, at, report)
-    const issuer = did(claims, 'issuer', at, report)
+    const issuer = didShape(member(claims, 'issuer'), `${at}.issuer`, report)
     if (member(claims, 'iss') !== issuer) {
       report(new ProcuraError('CREDENTIAL_ISSUER', { iss: show(member(claims, 'iss')), issuer: show(issuer) }))
     }
@@ -89,7 +89,7 @@ export function readCredential<S extends { readonly id: Did }>(
       report(new ProcuraError('CREDENTIAL_SUBJECT', { sub: show(member(claims, 'sub')), subject: show(claimed.id) }))
     }
     return {
-      id: text(URN_UUID)(member(claims, 'id'), `${at}.id`, report),
+      id: idShape(member(claims, 'id'), `${at}.id`, report),
       digest,
       issuer,
       subject: claimed.id,
@@ -118,7 +118,7 @@ function refuseForeignMembers(claims: JsonObject, at: string, report: Report): v
 
 /** Requires exactly the two contexts. Reports CREDENTIAL_CONTEXT. */
 export function requireContext(claims: JsonObject, at: string, report: Report): void {
-  if (canonicalize(member(claims, '@context') ?? null) !== canonicalize(CONTEXTS)) {
+  if (!isPair(member(claims, '@context'), ...CONTEXTS)) {
     report(new ProcuraError('CREDENTIAL_CONTEXT', { at: `${at}.@context` }))
   }
 }
@@ -132,14 +132,20 @@ export function requireType(
   base = 'VerifiableCredential',
 ): void {
   requireContext(claims, at, report)
-  if (canonicalize(member(claims, 'type') ?? null) !== canonicalize([base, type])) {
+  if (!isPair(member(claims, 'type'), base, type)) {
     report(new ProcuraError('CREDENTIAL_TYPE', { at: `${at}.type`, expected: `${base}, ${type}` }))
   }
 }
 
-function did(claims: JsonObject, name: string, at: string, report: Report): Did {
-  return where(isDid, 'is not a DID')(member(claims, name), `${at}.${name}`, report)
+function isPair(value: Json | undefined, first: string, second: string): boolean {
+  return Array.isArray(value) && value.length === 2 && value[0] === first && value[1] === second
 }
+
+const didShape = where(isDid, 'is not a DID')
+const idShape = text(URN_UUID)
+const [ktyShape, crvShape] = [oneOf('OKP'), oneOf('Ed25519')]
+const xShape = where(isKeyText, 'is not base64url of 32 bytes')
+const JWK_MEMBERS = new Set(['crv', 'kty', 'x', ...PRIVATE_MEMBERS])
 
 /** Reads `iat`, `validFrom`, `validUntil`, `exp` and their order. Reports TIME_FORMAT, TIME_CONFLICT. */
 export function readTimes(
@@ -179,11 +185,11 @@ function confirmationKey(cnf: Json | undefined, at: string, report: Report): Pub
   const secret = PRIVATE_MEMBERS.find(name => Object.hasOwn(jwk, name))
   if (secret !== undefined) report(new ProcuraError('KEY_PRIVATE', { at: `${at}.jwk.${secret}` }))
   for (const name of Object.keys(jwk)) {
-    if (!['crv', 'kty', 'x', ...PRIVATE_MEMBERS].includes(name)) schema(`${at}.jwk.${name}`, 'is not a known member')
+    if (!JWK_MEMBERS.has(name)) schema(`${at}.jwk.${name}`, 'is not a known member')
   }
-  oneOf('OKP')(member(jwk, 'kty'), `${at}.jwk.kty`, report)
-  oneOf('Ed25519')(member(jwk, 'crv'), `${at}.jwk.crv`, report)
-  const x = where(isKeyText, 'is not base64url of 32 bytes')(member(jwk, 'x'), `${at}.jwk.x`, report)
+  ktyShape(member(jwk, 'kty'), `${at}.jwk.kty`, report)
+  crvShape(member(jwk, 'crv'), `${at}.jwk.crv`, report)
+  const x = xShape(member(jwk, 'x'), `${at}.jwk.x`, report)
   try {
     return parsePublicKey(Buffer.from(isKeyText(x) ? x : '', 'base64url'), `${at}.jwk`)
   } catch (error) {

@@ -5,7 +5,8 @@ import { isDid, methodOf, type Did } from '../did/did.js'
 import { fromDidKey } from '../did/key.js'
 import type { PublicKey } from '../ed25519.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
-import { openJws, type Sealed } from '../jws/compact.js'
+import type { JsonObject } from '../json.js'
+import { openJws, type Sealed, type Verified } from '../jws/compact.js'
 import type { Keys, Relationship } from '../ports/deciding.js'
 import { object, where } from '../shape.js'
 import { SKEW, type UnixSeconds } from '../time.js'
@@ -59,6 +60,8 @@ export const subjectShape = object({ id: where(isDid, 'is not a DID'), authority
  * Does not check time, status or any request.
  *
  * @param sealed - root first; at least one
+ * @param known - the links it begins with, if they were opened from these very tokens under this key before; of those
+ *   only the names are tied to their keys again: documents change, signatures do not
  * @throws the codes of steps 8, 9 and 10
  */
 export async function openChain(
@@ -66,6 +69,7 @@ export async function openChain(
   rootKey: PublicKey,
   { maxTtl, binding, keys }: ChainRules,
   progress: Opening = { link: null, opened: [] },
+  known: readonly Link[] = [],
 ): Promise<Chain> {
   const links: Link[] = []
   const read: Link[] = []
@@ -73,16 +77,19 @@ export async function openChain(
   for (const [index, token] of sealed.entries()) {
     progress.link = index
     const above = links.at(-1)
-    const claims = openJws(token, above?.key ?? rootKey, above?.subject ?? token.kid)
-    const credential = readCredential(claims, token, above === undefined ? CAPABILITY : DELEGATION, subjectShape)
-    const proved = await bindKey(credential, binding, relationshipOf(index, sealed), keys)
+    const before = known[index]
+    const credential = before ?? readLink(token, rootKey, above)
+    const bound = bindKey(credential, binding, relationshipOf(index, sealed), keys)
+    const proved = typeof bound === 'boolean' ? bound : await bound
     if (token.signer !== credential.issuer) {
       throw new ProcuraError('JWS_KID_MISMATCH', { kid: token.signer, issuer: credential.issuer })
     }
-    const link = { ...credential, proved }
+    const link = before ?? { ...credential, proved }
     read.push(link)
-    if (above === undefined) requireRoot(link, maxTtl)
-    else requireHop(link, links)
+    if (before === undefined) {
+      if (above === undefined) requireRoot(link, maxTtl)
+      else requireHop(link, links)
+    }
     links.push(link)
   }
   progress.link = null
@@ -91,19 +98,9 @@ export async function openChain(
   return [root, ...rest]
 }
 
-/**
- * Ties every did:web subject of an opened chain to its key again: documents change, signatures do not.
- *
- * @throws KEY_BINDING, DID_RESOLUTION, DID_FORBIDDEN_HOST
- */
-export async function requireBound(chain: Chain, { binding, keys }: ChainRules, progress: Opening): Promise<void> {
-  for (const [index, link] of chain.entries()) {
-    progress.link = index
-    progress.opened = chain.slice(0, index)
-    await bindKey(link, binding, relationshipOf(index, chain), keys)
-  }
-  progress.link = null
-  progress.opened = chain
+function readLink(token: Sealed, rootKey: PublicKey, above: Link | undefined): Omit<Link, 'proved'> {
+  const claims = openJws(token, above?.key ?? rootKey, above?.subject ?? token.kid)
+  return readCredential(claims, token, above === undefined ? CAPABILITY : DELEGATION, subjectShape)
 }
 
 /** Who delegates asserts; the leaf only speaks. */
@@ -121,6 +118,44 @@ export async function openOwnChain(sealed: readonly Sealed[], rootKey: PublicKey
   } catch (error) {
     if (!isProcuraError(error) || error.code !== 'DELEGATE_NOT_ALLOWED') throw error
     return openChain(sealed, rootKey, { maxTtl: Infinity, binding: 'cnf+did', keys })
+  }
+}
+
+/**
+ * The link that a chain's last subject is about to sign: read and held against those above as {@link openOwnChain} does
+ * it, but for the signature, which is still to be made.
+ *
+ * @param key - of who is about to sign
+ * @returns all of the link that does not depend on the token, which is not there yet
+ * @throws SIGNATURE_INVALID - it is not the key that the leaf names; the codes of steps 8, 9 and 10
+ */
+export async function readNext(
+  chain: Chain,
+  claims: Verified<JsonObject>,
+  key: PublicKey,
+  keys: Keys,
+): Promise<Omit<Link, 'digest' | 'status'>> {
+  const above = leafOf(chain)
+  if (above.key.x !== key.x) throw new ProcuraError('SIGNATURE_INVALID', { by: above.subject })
+  const { digest } = above
+  const credential = readCredential(claims, { digest }, DELEGATION, subjectShape)
+  const bound = (binding: KeyBinding): Promise<Link[]> =>
+    Promise.all(
+      [...chain, credential].map(async (link, index) => {
+        const relationship = index === chain.length ? 'authentication' : 'assertionMethod'
+        return { ...link, proved: await bindKey(link, binding, relationship, keys) }
+      }),
+    )
+  const require = (links: Link[]): Link => {
+    const [link] = links.splice(-1) as [Link]
+    requireHop(link, links)
+    return link
+  }
+  try {
+    return require(await bound('cnf'))
+  } catch (error) {
+    if (!isProcuraError(error) || error.code !== 'DELEGATE_NOT_ALLOWED') throw error
+    return require(await bound('cnf+did'))
   }
 }
 
@@ -147,24 +182,29 @@ export function leafOf(chain: Chain): Link {
   return chain[chain.length - 1] ?? chain[0]
 }
 
-/** Ties the subject's key to its name. Returns whether the name is proved. Throws KEY_BINDING, DID_METHOD and the like. */
-async function bindKey(
+/**
+ * Ties the subject's key to its name. Whether the name is proved; a promise only where a document has to be read.
+ * Throws KEY_BINDING, DID_METHOD and the like.
+ */
+function bindKey(
   { subject, key }: Pick<Link, 'subject' | 'key'>,
   binding: ChainRules['binding'],
   relationship: Relationship,
   keys: Keys,
-): Promise<boolean> {
+): boolean | Promise<boolean> {
   const method = methodOf(subject)
   if (method === 'key') {
     if (fromDidKey(subject).x !== key.x) throw new ProcuraError('KEY_BINDING', { did: subject, purpose: relationship })
     return true
   }
   if (method !== 'web') throw new ProcuraError('DID_METHOD', { did: subject })
-  if (binding !== 'cnf+did') return binding === 'kept'
+  return binding === 'cnf+did' ? isListed(subject, key, relationship, keys) : binding === 'kept'
+}
+
+async function isListed(subject: Did, key: PublicKey, relationship: Relationship, keys: Keys): Promise<true> {
   const listed = await keys.all(subject, relationship)
-  if (!listed.some(one => one.x === key.x))
-    throw new ProcuraError('KEY_BINDING', { did: subject, purpose: relationship })
-  return true
+  if (listed.some(one => one.x === key.x)) return true
+  throw new ProcuraError('KEY_BINDING', { did: subject, purpose: relationship })
 }
 
 /** Every link has begun, and none has ended; no skew on the end. Step 13. @throws TIME_NOT_YET_VALID, TIME_EXPIRED */

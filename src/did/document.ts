@@ -17,6 +17,8 @@ export interface DidDocument {
   find(kid: DidUrl, relationship: Relationship, now: UnixSeconds): PublicKey | null
   /** All usable keys under the relationship; those that `find` would not return are left out. */
   all(relationship: Relationship, now: UnixSeconds): readonly PublicKey[]
+  /** verification methods that it states, at most {@link MAX_METHODS} */
+  readonly methods: number
 }
 
 /** Most verification methods of one document: a key weighs more in memory than on the wire. */
@@ -66,10 +68,13 @@ export function readDidDocument(did: Did, document: Json): DidDocument {
   }
   const [authentication, assertionMethod] = RELATIONSHIPS.map(readRelationship)
   OTHERS.forEach(readRelationship)
-  return answering({ authentication: authentication ?? new Map(), assertionMethod: assertionMethod ?? new Map() })
+  const listed = { authentication: authentication ?? new Map(), assertionMethod: assertionMethod ?? new Map() }
+  return { ...answering(listed), methods: seen.size }
 }
 
-function answering(listed: Readonly<Record<Relationship, ReadonlyMap<string, Method>>>): DidDocument {
+function answering(
+  listed: Readonly<Record<Relationship, ReadonlyMap<string, Method>>>,
+): Pick<DidDocument, 'find' | 'all'> {
   return {
     find(kid, relationship, now) {
       const method = listed[relationship].get(kid)

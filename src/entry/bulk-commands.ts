@@ -30,7 +30,7 @@ export function addBulkCommands(program: Command, shell: Shell): void {
     .action(async (file: string, options: BulkGrantOptions & AdminOptions & Output) => {
       const [{ grantWork }, { readYamlFile }, { workThrough }] = await Promise.all([
         import('../adapters/cli/bulk-grant.js'),
-        import('../adapters/veramo/agent-file.js'),
+        import('../adapters/veramo/yaml-file.js'),
         import('./bulk-desk.js'),
       ])
       await asAdmin(options, shell.environment, async admin => {

@@ -1,6 +1,7 @@
 import type { Finding } from '../adapters/cli/config-check.js'
 import { checkRequirements } from '../adapters/veramo/agent.js'
-import { inspectAgentFile, readAgentText, type AgentFile } from '../adapters/veramo/agent-file.js'
+import { inspectAgentFile, type AgentFile } from '../adapters/veramo/agent-file.js'
+import { readText } from '../adapters/veramo/yaml-file.js'
 import { ProcuraError } from '../errors.js'
 import { inspectConfig, type Config } from './config.js'
 import { checkFiles } from './config-files.js'
@@ -31,7 +32,7 @@ export async function checkConfig(
   environment: Looking['environment'],
   text?: string,
 ): Promise<CheckedConfig> {
-  const { file, problems } = inspectAgentFile(path, text ?? (await readAgentText(path)), environment)
+  const { file, problems } = inspectAgentFile(path, text ?? (await readText(path)), environment)
   const { config, known, problems: more } = await inspectConfig(file, environment)
   const form = [...problems, ...checkRequirements(file, ['procura/veramo']), ...more]
   const findings = form.map(asFinding)

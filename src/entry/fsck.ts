@@ -9,6 +9,7 @@ import { checkKeys } from '../adapters/veramo/check-keys.js'
 import { readKeyFile } from '../adapters/veramo/key-file.js'
 import { keySource } from '../adapters/veramo/key-source.js'
 import { parseKey } from '../audit/note.js'
+import { didWebOf } from '../did/web.js'
 import { isProcuraError } from '../errors.js'
 import { openAudits } from './audit.js'
 import { markerOf, readConfig } from './config.js'
@@ -59,6 +60,8 @@ export async function openRepair(
       const { unknown } = await statusRepair.reconcile(
         reached,
         ours.map(one => ({ ...one, list: one.list.slice(statusBase.length) })),
+        didWebOf(config.origin),
+        systemClock.now(),
       )
       const sequence = await statusRepair.sequence()
       await logs.record({ type: 'reconcile', at: systemClock.now(), reached, sequence, told: ours.length, unknown })

@@ -39,11 +39,13 @@ export function addGrantCommands(program: Command, shell: Shell): void {
     .action(async (options: GrantOptions & AdminOptions) => {
       const [{ grantCommand }, { readYamlFile }] = await Promise.all([
         import('../adapters/cli/grant.js'),
-        import('../adapters/veramo/agent-file.js'),
+        import('../adapters/veramo/yaml-file.js'),
       ])
-      await asAdmin(options, shell.environment, admin =>
-        grantCommand(options, { terminal: shell.terminal, admin, readYaml: readYamlFile }),
-      )
+      await grantCommand(options, {
+        terminal: shell.terminal,
+        readYaml: readYamlFile,
+        asAdmin: run => asAdmin(options, shell.environment, run),
+      })
     })
 
   withManual(

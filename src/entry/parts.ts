@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseConnect, type Connect } from '../adapters/resolve/connect.js'
 import { createFetch, type StreamingFetch } from '../adapters/resolve/fetch.js'
@@ -16,7 +16,7 @@ import { keySource } from '../adapters/veramo/key-source.js'
 import { ProcuraKeyManagementSystem } from '../adapters/veramo/kms.js'
 import { VcJoseProvider, type VcJoseOptions } from '../adapters/veramo/provider.js'
 import { veramoVault, type VeramoVault } from '../adapters/veramo/vault.js'
-import { ProcuraError } from '../errors.js'
+import { isProcuraError, ProcuraError } from '../errors.js'
 import { isObject, parseJson, type JsonObject } from '../json.js'
 import { MAX_STATUS_AGE } from '../policy/policy.js'
 
@@ -139,12 +139,19 @@ function trustNobody({ keys, statusLists }: Network): VcJoseOptions {
   }
 }
 
+/** Largest policy, in bytes. */
+const MAX_JSON = 4 * 1024 * 1024
+
 /** Reads a file that holds one JSON object. @throws CONFIG_INVALID - names the file */
 export async function readJsonFile(path: string): Promise<JsonObject> {
   let bytes: Uint8Array
   try {
+    const { size } = await stat(path)
+    if (size > MAX_JSON)
+      throw new ProcuraError('CONFIG_INVALID', { at: path, why: `has ${size} bytes; shorten it to ${MAX_JSON}` })
     bytes = await readFile(path)
   } catch (cause) {
+    if (isProcuraError(cause)) throw cause
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
     throw new ProcuraError('CONFIG_INVALID', { at: path, why: `cannot be read (${code})` }, { cause })
   }

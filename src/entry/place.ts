@@ -3,6 +3,7 @@ import { readAgentFile } from '../adapters/veramo/agent-file.js'
 import type { Did } from '../did/did.js'
 import { didWebOf } from '../did/web.js'
 import { readConfig } from './config.js'
+import { requireDatabase } from './existing-wallet.js'
 
 /** Which service a command of a wallet or a verifier has to do with. */
 export interface PlaceOptions {
@@ -43,13 +44,17 @@ export async function withPlace<T>(
 }
 
 /** The agent file of commands that name none. */
-export const DEFAULT = 'agent.yml'
+const DEFAULT = 'agent.yml'
 
+/** The service listens on a port of this machine that nobody knows: DIDs and lists are had from it as from any other. */
 async function runDirectly<T>(
   config: string,
   environment: Readonly<Record<string, string | undefined>>,
   run: (place: Place) => Promise<T>,
 ): Promise<T> {
+  const { storage } = await readConfig(await readAgentFile(config, environment), environment)
+  // what is not there would be made, and nobody would look for it here
+  await requireDatabase(storage)
   const { openService } = await import('./service.js')
   const opened = await openService({
     config,

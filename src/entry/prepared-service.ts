@@ -2,16 +2,14 @@ import type { FastifyInstance } from 'fastify'
 import { Bell } from '../adapters/http/feed.js'
 import { createServer } from '../adapters/http/server.js'
 import { openMarker } from '../adapters/marker/file.js'
-import { openRedis } from '../adapters/state/redis.js'
 import { keyEventsOf } from '../adapters/store/key-events.js'
-import { storeState } from '../adapters/store/state.js'
+import { inTime } from '../adapters/store/server-clock.js'
 import { createLog } from '../adapters/telemetry/log.js'
 import { traced } from '../adapters/telemetry/spans.js'
 import { nextSecond, systemClock, systemIds } from '../adapters/system.js'
 import { readAgentFile, type AgentFile } from '../adapters/veramo/agent-file.js'
 import { issuingKeys } from '../adapters/veramo/replace-key.js'
 import type { Did } from '../did/did.js'
-import { toDidDocument } from '../did/document.js'
 import { createHosting, type Hosting } from '../did/hosting.js'
 import { didWebOf } from '../did/web.js'
 import { ProcuraError } from '../errors.js'
@@ -20,14 +18,17 @@ import { createIssuer, type Issuer } from '../issuer/issuer.js'
 import { parseIssuingPolicy, requireAsStrict } from '../policy/issuing.js'
 import { createRegistrar } from '../registrar/registrar.js'
 import { createVerifier } from '../verifier/verifier.js'
-import { openAuditDesk, openAudits, openMetrics, watchStore } from './audit.js'
+import { auditDesk, openMetrics, watchStore } from './audit.js'
+import { openCommons, type Commons } from './commons.js'
 import { requireSound } from './config-check.js'
 import { markerOf, readConfig, type Config } from './config.js'
 import { openFeeds } from './feeds.js'
-import { announcing, withOwnLists } from './own-lists.js'
+import { announcing, ownDocument, withOwnLists } from './own.js'
 import { OPERATOR } from './issuer.js'
 import { openOperator } from './operator.js'
 import { openHome, openNetwork, readJsonFile } from './parts.js'
+import { chooseSignatures } from './signatures.js'
+import { openState } from './state.js'
 import { keepPublished } from './tending.js'
 import { readPolicy } from './verifier.js'
 
@@ -57,12 +58,13 @@ export interface PreparedService {
  * @throws CONFIG_INVALID, KEY_FILE, STORAGE_HELD, STORAGE_UNAVAILABLE, STORAGE_ROLLED_BACK, AUDIT_UNAVAILABLE
  */
 export async function prepareService(
-  { config: path, environment, onDefect = () => undefined }: ServiceOptions,
+  { config: path, environment, onDefect = () => undefined, commons }: ServiceOptions,
   stopping: AbortSignal = new AbortController().signal,
 ): Promise<PreparedService> {
   const file = await readAgentFile(path, environment)
   const config = await readConfig(file, environment)
   await requireSound(path, environment)
+  chooseSignatures(environment['PROCURA_SIGNATURES'])
   const opened: (() => Promise<unknown>)[] = []
   const end = async (): Promise<void> => {
     for (const one of opened.splice(0).reverse()) await one()
@@ -73,7 +75,7 @@ export async function prepareService(
     onDefect(error)
   }
   try {
-    return { ...(await start(file, config, environment, told, opened, stopping)), config, close: end }
+    return { ...(await start(file, config, environment, told, opened, stopping, commons)), config, close: end }
   } catch (error) {
     await end()
     throw error
@@ -87,6 +89,7 @@ async function start(
   onDefect: (error: unknown) => void,
   opened: (() => Promise<unknown>)[],
   stopping: AbortSignal,
+  given: Commons | undefined,
 ): Promise<Omit<PreparedService, 'config' | 'close'>> {
   const did = didWebOf(config.origin)
   let document: (() => Promise<JsonObject & { readonly id: Did }>) | null = null
@@ -100,8 +103,10 @@ async function start(
     throw new ProcuraError('DID_RESOLUTION', { did: asked, why: 'it is not hosted here' })
   })
   opened.push(() => network.close())
-  const { log, logs } = await openAudits(config, opened)
+  const commons = given ?? (await openCommons(config, opened))
+  const { log, logs } = commons
   const metrics = openMetrics(log)
+  const figures = commons.figures(metrics)
   const audit = metrics.counted(logs)
   const { storage, keyFile } = config
   const { store, vault } = await openHome({
@@ -120,16 +125,18 @@ async function start(
   hosting = createHosting(did, store.hostedDids)
   if ((await vault.signer(did)) === null) await vault.createWebDid(did, 'issuer')
   const keys = issuingKeys(did, { vault, signingKeys: store.signingKeys })
-  document = async () => ({ ...toDidDocument(did, await keys.listed()), id: did })
-  const shared = {
-    clock: systemClock,
-    ids: systemIds,
-    keys: network.keys,
-    ...storeState(store, systemClock, systemIds),
-  }
+  document = ownDocument(keys)
+  const { state, redis, ...kept } = await openState(store, config.state, systemClock, systemIds)
+  opened.push(() => kept.close())
+  const ledger = inTime(state.ledger, store.dataSource)
+  const shared = { clock: systemClock, ids: systemIds, keys: network.keys, ...state, ledger }
   const statusBase = `${config.origin}/v1/status/`
   const bell = new Bell()
-  const outbox = announcing(store, shared.revocations, did, bell)
+  const tellOthers = kept.wakeUps(() => bell.ring())
+  const outbox = announcing(store, shared.revocations, did, () => {
+    bell.ring()
+    tellOthers()
+  })
   const issuer = createIssuer(
     { keys, statusBase },
     {
@@ -169,8 +176,6 @@ async function start(
   const registrar = createRegistrar(issuing, { ...shared, ...store, issuance: issuer, hosting })
   const operator = await openOperator(config, store)
   const admins = new Set([operator, ...config.admins])
-  const state = config.state === undefined ? null : await openRedis(config.state)
-  if (state !== null) opened.push(() => state.close())
   const app = await createServer({
     ...config,
     ...shared,
@@ -184,17 +189,18 @@ async function start(
     resourceServers,
     events: { outbox: store.outbox, bell, keys, clock: systemClock, readers: config.events },
     admins,
-    audit: await openAuditDesk(config, log, opened),
-    metrics: config.telemetry.metrics ? metrics : null,
+    audit: auditDesk(config, commons),
+    counts: commons.counts,
+    metrics: config.telemetry.metrics ? { text: figures } : null,
     trustedProxies: config.listen.trustedProxies,
     checks: {
       database: () => store.installation.get(OPERATOR),
       audit: () => logs.requireWritable(),
       key: async () => (await keys.signer()).sign(Buffer.from('ready?')),
       lists: () => tending.requireInTime(),
-      ...(state === null ? {} : { state: () => state.requireAnswer() }),
+      state: () => kept.check(),
     },
-    redis: state?.redis ?? null,
+    redis,
     stopping,
     onDefect,
   })

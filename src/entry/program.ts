@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { Argument, Command, CommanderError } from 'commander'
 import type { ApproveOptions } from '../adapters/cli/approve.js'
+import { completionOf, SHELLS } from '../adapters/cli/completion.js'
 import { asksForJson, withManual, type Output } from '../adapters/cli/output.js'
 import { toFailure } from '../adapters/cli/problem.js'
 import type { Terminal } from '../adapters/cli/terminal.js'
@@ -134,6 +135,16 @@ export function createProgram(shell: Shell): Command {
   ).action(async (files: readonly string[], options: Output) => {
     const { runVectorFiles } = await import('./vectors.js')
     shell.exit(await runVectorFiles(files, options, terminal))
+  })
+
+  withManual(
+    program
+      .command('completion')
+      .description('print a script that completes command lines in a shell')
+      .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS)),
+    { example: 'completion bash > ~/.local/share/bash-completion/completions/procura' },
+  ).action((shell: (typeof SHELLS)[number]) => {
+    terminal.print(completionOf(program, shell))
   })
   return program
 }

@@ -3,8 +3,8 @@ import { remoteVerifier as remote } from '../adapters/client/service.js'
 import type { FeedStanding } from '../adapters/resolve/feed.js'
 import { singleProcessState as inMemory } from '../adapters/state/memory.js'
 import { parsePostgresUrl } from '../adapters/store/postgres-url.js'
+import { inTime } from '../adapters/store/server-clock.js'
 import { openStore } from '../adapters/store/store.js'
-import { storeState } from '../adapters/store/state.js'
 import { systemClock, systemIds } from '../adapters/system.js'
 import { traced } from '../adapters/telemetry/spans.js'
 import type { JsonObject } from '../json.js'
@@ -14,6 +14,8 @@ import type { State } from '../ports/deciding.js'
 import type { Audit, Transactions } from '../ports/world.js'
 import { openFeeds } from './feeds.js'
 import { openNetwork, readJsonFile } from './parts.js'
+import { chooseSignatures } from './signatures.js'
+import { openState } from './state.js'
 
 export { fileAudit } from './audit.js'
 export type { FeedStanding } from '../adapters/resolve/feed.js'
@@ -48,6 +50,7 @@ export interface OpenVerifier extends LocalVerifier {
  */
 export async function createVerifier(options: VerifierOptions): Promise<OpenVerifier> {
   const { policy, state, audit, feedSecrets: secrets = {}, connect = {} } = options
+  chooseSignatures(process.env['PROCURA_SIGNATURES'])
   const parsed = typeof policy === 'string' ? await readPolicy(policy) : parsePolicy(policy)
   const network = openNetwork(connect)
   const { keys, statusLists } = network
@@ -104,7 +107,7 @@ export interface DatabaseState extends State, Transactions {
  * @throws STORAGE_UNAVAILABLE
  */
 export function sqliteState(file: string): Promise<DatabaseState> {
-  return openState(`sqlite://${file}`)
+  return openDatabaseState(`sqlite://${file}`)
 }
 
 /**
@@ -116,16 +119,40 @@ export function sqliteState(file: string): Promise<DatabaseState> {
  */
 export async function postgresState(url: string): Promise<DatabaseState> {
   parsePostgresUrl(url)
-  return openState(url)
+  return openDatabaseState(url)
 }
 
-async function openState(url: string): Promise<DatabaseState> {
+/**
+ * State in a database and a Redis, or a Redis Cluster: what changes with each call is in Redis (what was used, rates in
+ * windows up to five minutes, challenges, chains), the rest in the database, money above all. Processes that share the
+ * database share the Redis too; others are refused. A Redis that was restarted, replaced or emptied is noticed: for a
+ * minute presentations are REPLAY_UNAVAILABLE, because what it forgot may have been used.
+ *
+ * @param redis - `redis://user:password@host:port/0`, or `rediss://…` with `?ca=/path/of/ca.pem`
+ * @param database - `postgres://user:password@host:port/database`, or `sqlite://path`
+ * @throws CONFIG_INVALID, STORAGE_UNAVAILABLE, SERVICE_UNAVAILABLE
+ */
+export async function redisState(redis: string, database: string): Promise<DatabaseState> {
+  return openDatabaseState(database, redis)
+}
+
+async function openDatabaseState(url: string, redis?: string): Promise<DatabaseState> {
   const store = await openStore(url)
-  return {
-    ...storeState(store, systemClock, systemIds),
-    transaction: work => store.transaction(work),
-    query: (sql, parameters = []) => store.dataSource.query<unknown>(sql, [...parameters]),
-    close: () => store.close(),
+  try {
+    const shared = await openState(store, redis, systemClock, systemIds)
+    return {
+      ...shared.state,
+      ledger: inTime(shared.state.ledger, store.dataSource),
+      transaction: work => store.transaction(work),
+      query: (sql, parameters = []) => store.dataSource.query<unknown>(sql, [...parameters]),
+      async close() {
+        await shared.close()
+        await store.close()
+      },
+    }
+  } catch (error) {
+    await store.close()
+    throw error
   }
 }
 

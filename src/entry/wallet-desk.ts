@@ -3,7 +3,7 @@ import type { Output } from '../adapters/cli/output.js'
 import { usageFault } from '../adapters/cli/problem.js'
 import { presentCommand, receiveCommand, type PresentOptions } from '../adapters/cli/wallet.js'
 import { systemClock } from '../adapters/system.js'
-import { readYamlFile } from '../adapters/veramo/agent-file.js'
+import { readYamlFile } from '../adapters/veramo/yaml-file.js'
 import { isDid, type Did } from '../did/did.js'
 import { ProcuraError } from '../errors.js'
 import { openExistingWallet } from './existing-wallet.js'
@@ -21,14 +21,16 @@ export interface WalletFlags extends PlaceOptions {
 
 /** Hands on what an agent holds. */
 export async function delegate(options: DelegateOptions & WalletFlags, shell: Shell): Promise<void> {
-  await withAgent(options, shell, agent =>
-    delegateCommand(options, { terminal: shell.terminal, agent, readYaml: readYamlFile }),
-  )
+  await delegateCommand(options, {
+    terminal: shell.terminal,
+    readYaml: readYamlFile,
+    asAgent: run => withAgent(options, shell, run),
+  })
 }
 
 /** Prints a presentation. */
 export async function present(options: PresentOptions & WalletFlags, shell: Shell): Promise<void> {
-  await withAgent(options, shell, agent => presentCommand(options, { terminal: shell.terminal, agent }))
+  await presentCommand(options, { terminal: shell.terminal, asAgent: run => withAgent(options, shell, run) })
 }
 
 /** Options of `procura receive`. */
@@ -39,18 +41,14 @@ export interface ReceiveOptions extends WalletFlags, Output {
 
 /** Takes a chain into a wallet. */
 export async function receive(file: string, options: ReceiveOptions, shell: Shell): Promise<void> {
-  const { terminal } = shell
-  const rootsOf = ({ issuer }: Place): readonly Did[] => [
-    ...(options.root ?? []).map(parseRoot),
-    ...(issuer === null ? [] : [issuer]),
-  ]
-  const requireRoots = (place: Place): readonly Did[] => {
-    const roots = rootsOf(place)
+  const named = (options.root ?? []).map(parseRoot)
+  const rootsOf = ({ issuer }: Place): readonly Did[] => {
+    const roots = [...named, ...(issuer === null ? [] : [issuer])]
     if (roots.length === 0) throw usageFault('whose roots are taken? --root, or the agent file or origin of a service')
     return roots
   }
-  const world = { terminal, clock: systemClock }
-  await withAgent(options, shell, agent => receiveCommand(file, options, { ...world, agent }), requireRoots)
+  const asAgent = (run: (agent: WalletAgent) => Promise<void>) => withAgent(options, shell, run, rootsOf)
+  await receiveCommand(file, options, { terminal: shell.terminal, clock: systemClock, asAgent })
 }
 
 async function withAgent(

@@ -1,15 +1,20 @@
+import { LRUCache } from 'lru-cache'
 import { fromBase64url } from '../encoding.js'
 import { ProcuraError } from '../errors.js'
 import { isObject, parseJson } from '../json.js'
 import { signJws } from '../jws/compact.js'
 import type { StoredList } from '../ports/issuing.js'
+import { oneAtATime } from '../sharing.js'
 import { bitsOf } from '../status/bitstring.js'
 import { RESIGN_AFTER, toListJson } from '../status/list.js'
+import { SKEW } from '../time.js'
 import type { IssuerIdentity, IssuerPorts } from './issuer.js'
 import { requireOnward } from './own.js'
 
 /** Seconds after the end of a list's last credential until the list goes (profile §8.5). */
 const RETIRE_AFTER = 3600
+/** Seconds after its end until a credential of this issuer is forgotten: so long somebody may ask what it was. */
+const FORGET_AFTER = 86_400
 
 /** A status list as it is served. */
 export interface PublishedList {
@@ -28,13 +33,15 @@ export interface Publisher {
   list(name: string): Promise<PublishedList>
   /** The version that shows the list as it stood after so many changes; waits for the next second if it must. */
   shown(name: string, changes: number): Promise<number>
-  /** Signs what is due, and forgets the lists that nobody needs any more. @returns the names of those signed */
+  /** Signs what is due, and forgets lists and credentials that nobody needs any more. @returns the names of the lists signed */
   tend(): Promise<readonly string[]>
 }
 
 /** Publishes the lists of an issuer; of one list one version at a time, at most one in a second. */
 export function createPublisher({ keys, statusBase }: IssuerIdentity, ports: IssuerPorts): Publisher {
-  const { clock, statusRows, marker, nextSecond } = ports
+  const { clock, credentials, statusRows, marker, nextSecond } = ports
+
+  const headOf = new LRUCache<string, string>({ max: 8 })
 
   const current = oneAtATime(async name => {
     for (;;) {
@@ -52,8 +59,11 @@ export function createPublisher({ keys, statusBase }: IssuerIdentity, ports: Iss
 
   /** A key that was dropped in an emergency vouches for no list that is served. */
   async function isSignedNow(token: string): Promise<boolean> {
-    const header = parseJson(fromBase64url(token.slice(0, token.indexOf('.'))) ?? new Uint8Array(), 'status list').value
-    return isObject(header) && header['kid'] === (await keys.signer()).kid
+    const head = token.slice(0, token.indexOf('.'))
+    const { kid } = await keys.signer()
+    // few keys sign many lists, and each is asked about for each credential
+    if (headOf.get(kid) !== head && kidIn(head) === kid) headOf.set(kid, head)
+    return headOf.get(kid) === head
   }
 
   /** From rows read after the list itself: they show at least what it counts. `null` if another was faster. */
@@ -88,6 +98,7 @@ export function createPublisher({ keys, statusBase }: IssuerIdentity, ports: Iss
     async tend() {
       const now = clock.now()
       await statusRows.retire(now - RETIRE_AFTER)
+      while (await ports.transaction(() => credentials.forget(keys.did, now - FORGET_AFTER)));
       const due = await statusRows.due(now - RESIGN_AFTER)
       for (const name of due) await current(name)
       return due
@@ -95,32 +106,13 @@ export function createPublisher({ keys, statusBase }: IssuerIdentity, ports: Iss
   }
 }
 
-function isOutdated({ changes, signedChanges, signedAt }: StoredList, now: number): boolean {
-  return changes !== signedChanges || now - signedAt >= RESIGN_AFTER
+/** The key that a token's header names. */
+function kidIn(head: string): unknown {
+  const { value } = parseJson(fromBase64url(head) ?? new Uint8Array(), 'status list')
+  return isObject(value) ? value['kid'] : null
 }
 
-/** Runs `work` for a name once at a time. Who asks meanwhile shares the next run, which begins after they asked. */
-function oneAtATime<T>(work: (name: string) => Promise<T>): (name: string) => Promise<T> {
-  const running = new Map<string, Promise<T>>()
-  const waiting = new Map<string, Promise<T>>()
-  const begin = (name: string): Promise<T> => {
-    waiting.delete(name)
-    const run = work(name).finally(() => {
-      if (running.get(name) === run) running.delete(name)
-    })
-    running.set(name, run)
-    return run
-  }
-  return name => {
-    const before = running.get(name)
-    if (before === undefined) return begin(name)
-    const next =
-      waiting.get(name) ??
-      before.then(
-        () => begin(name),
-        () => begin(name),
-      )
-    waiting.set(name, next)
-    return next
-  }
+/** Also one that a clock ahead of this one signed: nobody takes it before its time has come. */
+function isOutdated({ changes, signedChanges, signedAt }: StoredList, now: number): boolean {
+  return changes !== signedChanges || now - signedAt >= RESIGN_AFTER || signedAt - now > SKEW
 }

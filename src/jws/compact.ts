@@ -1,17 +1,9 @@
+import { LRUCache } from 'lru-cache'
 import { didOf, isDidUrl, type Did, type DidUrl } from '../did/did.js'
 import { verifyEd25519, type PublicKey } from '../ed25519.js'
 import { digestOf, fromBase64url, toBase64url, type Digest } from '../encoding.js'
 import { printable, ProcuraError } from '../errors.js'
-import {
-  canonicalize,
-  isObject,
-  member,
-  parseJson,
-  requireCanonical,
-  requireShallow,
-  type Json,
-  type JsonObject,
-} from '../json.js'
+import { canonicalize, isObject, member, parseJson, requireStrict, type Json, type JsonObject } from '../json.js'
 import type { Signer } from '../signer.js'
 
 export type { Signer } from '../signer.js'
@@ -39,9 +31,20 @@ export interface Sealed {
   readonly unverified: Json
 }
 
+interface Header {
+  readonly kid: DidUrl
+  readonly signer: Did
+}
+
+/** Headers that are sound, by `typ` and the text of their segment: a signer writes the same one into each token. */
+const headers = new LRUCache<string, Header>({ max: 5000 })
+const EMPTY = new Uint8Array()
+
 const HEADER_MEMBERS = new Set(['alg', 'typ', 'kid', 'cty'])
 const CTY: Partial<Record<Typ, string>> = { 'vc+jwt': 'vc', 'vp+jwt': 'vp' }
 const SIGNATURE_CHARACTERS = 86
+/** The one base64url text of some 64 bytes: of the last character two bits count. */
+const SIGNATURE = /^[A-Za-z0-9_-]{85}[AQgw]$/
 const SEGMENTS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 
 /**
@@ -56,33 +59,54 @@ const SEGMENTS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 export function readJws(token: unknown, typ: Typ, max: number, what: string): Sealed {
   if (typeof token !== 'string') throw new ProcuraError('JWS_FORMAT', { why: 'not a string' })
   if (token.length > max) throw new ProcuraError('INPUT_TOO_LARGE', { what, size: token.length, max })
-  if (!SEGMENTS.test(token)) throw new ProcuraError('JWS_FORMAT', { why: 'not three base64url segments' })
-  const [head = '', body = '', signature = ''] = token.split('.')
-  if (signature.length !== SIGNATURE_CHARACTERS)
-    throw new ProcuraError('JWS_FORMAT', { why: 'not a 64-byte signature' })
-  const headBytes = decode(head, `${what} header`)
-  const bodyBytes = decode(body, what)
-  decode(signature, `${what} signature`)
+  const [headEnd, bodyEnd] = [token.indexOf('.'), token.lastIndexOf('.')]
+  const head = token.slice(0, Math.max(headEnd, 0))
+  const known = headers.get(nameOf(typ, head))
+  const headBytes = known === undefined ? fromBase64url(head) : EMPTY
+  const bodyBytes = fromBase64url(token.slice(headEnd + 1, bodyEnd))
+  const signature = token.slice(bodyEnd + 1)
+  const isWhole = head !== '' && bodyEnd > headEnd + 1
+  if (!isWhole || headBytes === null || bodyBytes === null || !SIGNATURE.test(signature)) {
+    throw malformed(token, what)
+  }
 
-  const header = parseJson(headBytes, `${what} header`)
+  const header = known === undefined ? parseJson(headBytes, `${what} header`) : null
   const claims = parseJson(bodyBytes, what)
-  requireShallow(header.value, `${what} header`)
-  requireShallow(claims.value, what)
-  requireCanonical(header, `${what} header`)
-  requireCanonical(claims, what)
-
-  if (!isObject(header.value)) throw new ProcuraError('JWS_HEADER', { member: 'object' })
-  const kid = checkHeader(header.value, typ)
-  return { token, kid, signer: didOf(kid), digest: digestOf(`${head}.${body}`), unverified: claims.value }
+  requireStrict(header === null ? [claims] : [header, claims])
+  const { kid, signer } = known ?? checkHeader(header?.value, typ)
+  if (known === undefined) headers.set(nameOf(typ, head), { kid, signer })
+  const input = token.slice(0, bodyEnd)
+  let digest: Digest | undefined
+  return {
+    token,
+    kid,
+    signer,
+    get digest() {
+      return (digest ??= digestOf(input))
+    },
+    unverified: claims.value,
+  }
 }
 
-function decode(segment: string, what: string): Uint8Array {
-  const bytes = fromBase64url(segment)
-  if (bytes === null) throw new ProcuraError('JWS_BASE64', { what })
-  return bytes
+/** Joined, a name is a text of its own; a part of the token would keep the whole of it in memory. */
+function nameOf(typ: Typ, head: string): string {
+  return `${typ} ${head}`
 }
 
-function checkHeader(header: JsonObject, typ: Typ): DidUrl {
+/** What is wrong with the form of a token, as the table of checks has it: segments, then what they encode. */
+function malformed(token: string, what: string): ProcuraError {
+  if (!SEGMENTS.test(token)) return new ProcuraError('JWS_FORMAT', { why: 'not three base64url segments' })
+  const [head = '', body = '', signature = ''] = token.split('.')
+  if (signature.length !== SIGNATURE_CHARACTERS) {
+    return new ProcuraError('JWS_FORMAT', { why: 'not a 64-byte signature' })
+  }
+  if (fromBase64url(head) === null) return new ProcuraError('JWS_BASE64', { what: `${what} header` })
+  if (fromBase64url(body) === null) return new ProcuraError('JWS_BASE64', { what })
+  return new ProcuraError('JWS_BASE64', { what: `${what} signature` })
+}
+
+function checkHeader(header: Json | undefined, typ: Typ): Header {
+  if (!isObject(header)) throw new ProcuraError('JWS_HEADER', { member: 'object' })
   if (Object.hasOwn(header, 'crit')) throw new ProcuraError('JWS_CRIT', {})
   for (const name of Object.keys(header)) {
     if (!HEADER_MEMBERS.has(name)) throw new ProcuraError('JWS_HEADER', { member: name })
@@ -97,7 +121,7 @@ function checkHeader(header: JsonObject, typ: Typ): DidUrl {
     throw new ProcuraError('JWS_TYP', { typ: show(member(header, 'typ')), expected: typ })
   const kid = member(header, 'kid')
   if (!isDidUrl(kid)) throw new ProcuraError('JWS_KID', { kid: show(kid) })
-  return kid
+  return { kid, signer: didOf(kid) }
 }
 
 /** `cty` may be left out, else it says what `typ` says: that of the token, or that of the place the token stands in. */
@@ -115,23 +139,64 @@ function isFittingCty(header: JsonObject, due: Typ): boolean {
 export function openJws(sealed: Sealed, key: PublicKey, by: string = sealed.kid): Verified<JsonObject> {
   const dot = sealed.token.lastIndexOf('.')
   const signature = Buffer.from(sealed.token.slice(dot + 1), 'base64url')
-  if (!verifyEd25519(key, Buffer.from(sealed.token.slice(0, dot)), signature)) {
+  if (!verifyEd25519(key, Buffer.from(sealed.token.slice(0, dot), 'latin1'), signature)) {
     throw new ProcuraError('SIGNATURE_INVALID', { by })
   }
   if (!isObject(sealed.unverified)) throw new ProcuraError('SCHEMA', { at: 'payload', why: 'is not an object' })
   return sealed.unverified as Verified<JsonObject>
 }
 
+/** A token that its signer has not signed yet: the bytes stand. */
+export interface Draft {
+  /** what the bytes say: who is about to sign them vouches for them to nobody but itself */
+  readonly claims: Verified<JsonObject>
+  /** Signs the bytes. @returns the token */
+  sign(): Promise<string>
+}
+
+/**
+ * Writes what a compact JWS over the JCS form of `claims` signs, and reads it as others will.
+ *
+ * @throws JSON_NOT_CANONICAL - claims with a number that is not a safe integer, or a lone surrogate; JSON_DEPTH
+ * @see https://www.rfc-editor.org/rfc/rfc8037#section-3.1
+ */
+export function draftJws(claims: object, typ: Typ, signer: Signer): Draft {
+  const body = Buffer.from(canonicalize(claims, true))
+  const { value } = parseJson(body, 'claims')
+  if (!isObject(value)) throw new ProcuraError('SCHEMA', { at: 'payload', why: 'is not an object' })
+  return { claims: value as Verified<JsonObject>, sign: () => signed(inputOf(body, typ, signer), signer) }
+}
+
 /**
  * Writes a compact JWS over the JCS form of `claims`.
  *
- * @throws JSON_NOT_CANONICAL - claims with a number that is not a safe integer, or a lone surrogate
+ * @throws JSON_NOT_CANONICAL - as {@link draftJws}
  * @see https://www.rfc-editor.org/rfc/rfc8037#section-3.1
  */
 export async function signJws(claims: object, typ: Typ, signer: Signer): Promise<string> {
-  const cty = CTY[typ]
-  const header = { alg: 'EdDSA', kid: signer.kid, typ, ...(cty === undefined ? {} : { cty }) }
-  const input = `${toBase64url(Buffer.from(canonicalize(header)))}.${toBase64url(Buffer.from(canonicalize(claims, true)))}`
+  return signed(inputOf(Buffer.from(canonicalize(claims, true)), typ, signer), signer)
+}
+
+/** Identity of a token's content: header and payload without the signature. */
+export function digestOfToken(token: string): Digest {
+  return digestOf(token.slice(0, token.lastIndexOf('.')))
+}
+
+function inputOf(body: Buffer, typ: Typ, { kid }: Signer): string {
+  const name = nameOf(typ, kid)
+  let head = heads.get(name)
+  if (head === undefined) {
+    const cty = CTY[typ]
+    const header = { alg: 'EdDSA', kid, typ, ...(cty === undefined ? {} : { cty }) }
+    heads.set(name, (head = toBase64url(Buffer.from(canonicalize(header)))))
+  }
+  return `${head}.${toBase64url(body)}`
+}
+
+/** Headers that were written, by `typ` and key id. */
+const heads = new LRUCache<string, string>({ max: 1000 })
+
+async function signed(input: string, signer: Signer): Promise<string> {
   return `${input}.${toBase64url(await signer.sign(Buffer.from(input)))}`
 }
 

@@ -45,11 +45,12 @@ export interface Demands {
 }
 
 /** What is asked of a call of this action. */
-export function demandsOf(action: string, { risk: risks, maxStatusAge, identity, feeds, ...policy }: ByRisk): Demands {
-  const risk = risks.get(action) ?? 'low'
+export function demandsOf(action: string, policy: ByRisk): Demands {
+  const risk = policy.risk.get(action) ?? 'low'
+  const { identity } = policy
   return {
     risk,
-    maxStatusAge: listAge(risk, maxStatusAge, feeds),
+    maxStatusAge: listAge(risk, policy.maxStatusAge, policy.feeds),
     challenge: isAsked(risk, policy.challenge),
     identity: isAsked(risk, identity.every) ? 'every' : isAsked(risk, identity.leaf) ? 'leaf' : 'none',
     approval: isAsked(risk, policy.approval),

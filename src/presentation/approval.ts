@@ -78,9 +78,18 @@ const approvalShape = object({
   approver: object({ id: text(), method: text() }),
 })
 
-/** What has to be approved for a call under a chain. */
-export function toApprovalRequest(audience: string, leaf: Digest, { action, resource, params }: Call): ApprovalRequest {
-  return { audience, leaf, action, resource, paramsDigest: paramsDigest(params), display: params }
+/**
+ * What has to be approved for a call under a chain.
+ *
+ * @param digest - of the parameters, where it is known already
+ */
+export function toApprovalRequest(
+  audience: string,
+  leaf: Digest,
+  { action, resource, params }: Call,
+  digest = paramsDigest(params),
+): ApprovalRequest {
+  return { audience, leaf, action, resource, paramsDigest: digest, display: params }
 }
 
 /**

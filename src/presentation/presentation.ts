@@ -3,8 +3,9 @@ import { isDid, type Did } from '../did/did.js'
 import type { PublicKey } from '../ed25519.js'
 import { isDigest, isS256, type Digest } from '../encoding.js'
 import { ProcuraError } from '../errors.js'
-import { canonicalize, isObject, member, type Json } from '../json.js'
+import { isObject, member, type Json } from '../json.js'
 import { openJws, readJws, type Sealed, type Verified } from '../jws/compact.js'
+import { entryShape, envelope, openEnvelope } from './envelope.js'
 import { integer, listOf, object, read, text, where, type Report, type Shape } from '../shape.js'
 import { SKEW, type UnixSeconds } from '../time.js'
 
@@ -71,14 +72,6 @@ const requestShape: Shape<SignedRequest> = object({
   provenance: { optional: listOf(object({ source, s256: digest }), 1, 8) },
 })
 
-/** An EnvelopedVerifiableCredential with exactly its three members; its data URL is judged later. */
-const entryShape: Shape<string> = (value, at, report) => {
-  const id = isObject(value) ? member(value, 'id') : undefined
-  if (typeof id === 'string' && canonicalize(value) === canonicalize({ ...(envelope('') as object), id })) return id
-  report(new ProcuraError('SCHEMA', { at, why: 'is not an EnvelopedVerifiableCredential' }))
-  return ''
-}
-
 const entries = listOf(entryShape, 0, Infinity)
 
 const anything: Shape<Json> = value => value ?? null
@@ -103,21 +96,27 @@ const presentationShape = object({
   verifiableCredential: entries,
 })
 
+/** The link that was read from this very text before, if it is remembered. */
+export type Recall = (token: string) => Sealed | undefined
+
+const NOTHING: Recall = () => undefined
+
 /**
  * Reads the frame of a presentation and of every credential in it: steps 1 to 4 of profile §6. Verifies no signature.
  *
  * @param maxChain - links; the policy's bound
+ * @param recall - spares reading a link again that was read before
  * @throws the codes of steps 1 to 4
  */
-export function readPresentation(token: string, maxChain: number): SealedPresentation {
+export function readPresentation(token: string, maxChain: number, recall = NOTHING): SealedPresentation {
   const sealed = readJws(token, 'vp+jwt', MAX_PRESENTATION, 'presentation')
   const frame = read(framed, sealed.unverified, 'presentation')
   if (frame.verifiableCredential.length === 0) throw new ProcuraError('CHAIN_EMPTY', {})
   requireShort(Math.max(frame.verifiableCredential.length, frame.identity?.length ?? 0), maxChain)
   const tokens = frame.verifiableCredential.map((entry, index) => openEnvelope(entry, `verifiableCredential[${index}]`))
   const identityTokens = openIdentities(frame)
-  const credentials = requireSome(readEach(tokens, 'link'))
-  const identities = readEach(identityTokens, 'identity')
+  const credentials = requireSome(readLinks(tokens, recall))
+  const identities = readIdentities(identityTokens)
   requireDistinct([...credentials, ...identities])
   return { sealed, credentials, identities }
 }
@@ -126,8 +125,12 @@ function openIdentities({ identity = [] }: { readonly identity?: readonly string
   return identity.map((entry, index) => openEnvelope(entry, `identity[${index}]`))
 }
 
-function readEach(tokens: readonly string[], what: string): readonly Sealed[] {
-  return tokens.map((token, index) => readJws(token, 'vc+jwt', MAX_CREDENTIAL, `${what} ${index}`))
+function readIdentities(tokens: readonly string[]): readonly Sealed[] {
+  return tokens.map((token, index) => readJws(token, 'vc+jwt', MAX_CREDENTIAL, `identity ${index}`))
+}
+
+function readLinks(tokens: readonly string[], recall: Recall): readonly Sealed[] {
+  return tokens.map((token, index) => recall(token) ?? readJws(token, 'vc+jwt', MAX_CREDENTIAL, `link ${index}`))
 }
 
 function requireSome(sealed: readonly Sealed[]): readonly [Sealed, ...Sealed[]] {
@@ -158,7 +161,7 @@ export function readReference(token: string, maxChain: number): Reference {
     'proof',
   )
   requireShort(frame.identity?.length ?? 0, maxChain)
-  const identities = readEach(openIdentities(frame), 'identity')
+  const identities = readIdentities(openIdentities(frame))
   requireDistinct(identities)
   return { sealed, leaf: frame.leaf, identities }
 }
@@ -173,11 +176,16 @@ const framed: Shape<ReturnType<typeof presentationShape>> = (value, at, report: 
  * Reads form and header of each credential of a chain (steps 1 to 3); no two may be the same.
  *
  * @param tokens - root first
+ * @param recall - spares reading again what was read before
  * @throws the codes of steps 1–3, CHAIN_EMPTY, CHAIN_TOO_LONG, CHAIN_DUPLICATE
  */
-export function readTokens(tokens: readonly string[], maxChain: number): readonly [Sealed, ...Sealed[]] {
+export function readTokens(
+  tokens: readonly string[],
+  maxChain: number,
+  recall = NOTHING,
+): readonly [Sealed, ...Sealed[]] {
   requireShort(tokens.length, maxChain)
-  const sealed = requireSome(readEach(tokens, 'link'))
+  const sealed = requireSome(readLinks(tokens, recall))
   requireDistinct(sealed)
   return sealed
 }
@@ -215,18 +223,6 @@ export function toReferenceJson(presentation: Presentation, leaf: Digest): objec
 export function toPresentationJson(presentation: Presentation, chain: readonly string[]): object {
   const type = ['VerifiablePresentation', PRESENTATION]
   return { '@context': CONTEXTS, type, ...presentation, verifiableCredential: chain.map(envelope) }
-}
-
-const ENVELOPE = 'data:application/vc+jwt,'
-
-/** Wraps a token for a presentation. @see https://www.w3.org/TR/vc-data-model-2.0/#enveloped-verifiable-credentials */
-export function envelope(token: string): Json {
-  return { '@context': CONTEXTS[0], id: `${ENVELOPE}${token}`, type: 'EnvelopedVerifiableCredential' }
-}
-
-function openEnvelope(id: string, at: string): string {
-  if (!id.startsWith(ENVELOPE)) throw new ProcuraError('CHAIN_ENVELOPE', { at })
-  return id.slice(ENVELOPE.length)
 }
 
 /**

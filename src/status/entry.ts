@@ -58,10 +58,12 @@ export function readStatus(
   }
   entries.forEach(requireType)
   // one member of all entries before the next: the codes stand in that order
-  return entries
-    .map(entry => ({ entry, purpose: checkPurpose(member(entry, 'statusPurpose')) }))
-    .map(one => ({ ...one, index: checkIndex(member(one.entry, 'statusListIndex')) }))
-    .map(({ entry, ...one }) => ({ ...one, ...checkUrl(member(entry, 'statusListCredential'), issuers) }))
+  const known = entries.map(entry => checkPurpose(member(entry, 'statusPurpose')))
+  const indexes = entries.map(entry => checkIndex(member(entry, 'statusListIndex')))
+  return entries.map((entry, at) => {
+    const { url, issuers: serving } = checkUrl(member(entry, 'statusListCredential'), issuers)
+    return { purpose: known[at] as StatusPurpose, index: indexes[at] as number, url, issuers: serving }
+  })
 }
 
 function requireType(entry: JsonObject): void {

@@ -66,11 +66,16 @@ export function toListJson(
 /**
  * Reads form and header of a list token and requires its signer to be one of those trusted for it.
  *
+ * @param before - what was read from this very token before
  * @throws STATUS_SIZE, STATUS_SIGNATURE, STATUS_ISSUER
  */
-export function readList(token: string, { url, issuers }: Pick<StatusEntry, 'url' | 'issuers'>): Sealed {
+export function readList(
+  token: string,
+  { url, issuers }: Pick<StatusEntry, 'url' | 'issuers'>,
+  before?: Sealed,
+): Sealed {
   if (token.length > MAX_LIST) throw new ProcuraError('STATUS_SIZE', { list: url, max: MAX_LIST })
-  const sealed = asSignature(url, () => readJws(token, 'vc+jwt', MAX_LIST, 'status list'))
+  const sealed = before ?? asSignature(url, () => readJws(token, 'vc+jwt', MAX_LIST, 'status list'))
   if (!issuers.includes(sealed.signer))
     throw new ProcuraError('STATUS_ISSUER', { list: url, why: `signed by ${sealed.signer}` })
   return sealed

@@ -13,6 +13,7 @@ import {
   readReference,
   readTokens,
   type Presentation,
+  type Recall,
   type SealedPresentation,
   type SignedRequest,
 } from '../presentation/presentation.js'
@@ -31,15 +32,16 @@ export async function readShown(
   { maxChain }: Policy,
   chains: Chains,
   progress: { step: Step },
+  recall?: Recall,
 ): Promise<SealedPresentation> {
   progress.step = 4
-  if (typeof shown === 'string') return readPresentation(shown, maxChain)
+  if (typeof shown === 'string') return readPresentation(shown, maxChain, recall)
   if (!isReference(shown)) throw new ProcuraError('JWS_FORMAT', { why: 'neither a token nor a proof' })
   const { sealed, leaf, identities } = readReference(shown.proof, maxChain)
   progress.step = 5
   const tokens = await chains.find(leaf)
   if (tokens === null) throw new ProcuraError('CHAIN_UNKNOWN', { leaf })
-  return { sealed, credentials: readTokens(tokens, maxChain), identities }
+  return { sealed, credentials: readTokens(tokens, maxChain, recall), identities }
 }
 
 /** Callers without types hand over anything. */

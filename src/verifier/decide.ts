@@ -68,7 +68,7 @@ export async function decide(
     known.decisionId = trust.ids.uuid()
     tell()
     const demands = (known.demands = demandsOf({ ...received }.action, policy))
-    const presented = await readShown(shown, policy, trust.chains, known) // 1–5
+    const presented = await readShown(shown, policy, trust.chains, known, trust.verdicts.recall) // 1–5
     known.presented = presented.credentials
     known.step = 6
     const root = requireTrustedRoot(presented.credentials[0], policy)
@@ -103,7 +103,7 @@ export async function decide(
     requireFresh(presentation, then)
     requireInTime(chain, then, known)
     for (const { credential } of identified) requireCurrent(credential, then)
-    known.approval = toApprovalRequest(policy.self, leafOf(chain).digest, call)
+    known.approval = toApprovalRequest(policy.self, leafOf(chain).digest, call, presentation.request.paramsDigest)
     const approved = await requireApproved(
       allowing,
       demands,

@@ -119,28 +119,54 @@ export function nothingKnown(): Known {
   }
 }
 
+/** What a decision tells of a chain alone. */
+type Told = Pick<Evidence, 'root' | 'onBehalfOf' | 'path' | 'unproved' | 'act' | 'digests' | 'purpose' | 'validUntil'>
+
+const NOTHING_TOLD: Told = toldOf([])
+/** Worked out once for a chain that is remembered, and frozen because decisions share it. */
+const told = new WeakMap<Chain, Told>()
+
+function toldOf(chain: Chain | readonly []): Told {
+  const authorities = chain.map(link => link.claims.authority)
+  const path = Object.freeze(chain.map(link => link.subject))
+  return {
+    root: chain[0]?.issuer ?? null,
+    onBehalfOf: nearest(authorities, 'onBehalfOf') ?? null,
+    path,
+    unproved: Object.freeze(chain.filter(link => !link.proved).map(link => link.subject)),
+    act: path.reduce<Actor | null>((act, sub) => Object.freeze(act === null ? { sub } : { sub, act }), null),
+    digests: Object.freeze(chain.map(link => link.digest)),
+    purpose: nearest(authorities, 'purpose')?.s256 ?? null,
+    validUntil: chain.length === 0 ? null : Math.min(...chain.map(link => link.validUntil)),
+  }
+}
+
+function toldOnce(chain: Chain | null): Told {
+  if (chain === null) return NOTHING_TOLD
+  const found = told.get(chain) ?? toldOf(chain)
+  told.set(chain, found)
+  return found
+}
+
 /** What is known, as a decision tells it. */
 export function evidence(known: Known, policy: Policy): Evidence {
-  const chain = known.chain ?? []
-  const authorities = chain.map(link => link.claims.authority)
-  const path = chain.map(link => link.subject)
+  const { root, onBehalfOf, path, unproved, act, digests, purpose, validUntil } = toldOnce(known.chain)
+  let statusAge: number | null = null
+  for (const { age } of known.live) if (age !== null) statusAge = Math.max(statusAge ?? 0, age)
   return {
     decisionId: known.decisionId,
     policyVersion: policy.version,
     at: known.now,
     holder: known.authenticated ? (path.at(-1) ?? null) : null,
-    root: chain[0]?.issuer ?? null,
-    onBehalfOf: nearest(authorities, 'onBehalfOf') ?? null,
+    root,
+    onBehalfOf,
     path,
-    unproved: chain.filter(link => !link.proved).map(link => link.subject),
-    act: path.reduce<Actor | null>((act, sub) => (act === null ? { sub } : { sub, act }), null),
-    digests: chain.map(link => link.digest),
-    purpose: nearest(authorities, 'purpose')?.s256 ?? null,
-    validUntil: chain.length === 0 ? null : Math.min(...chain.map(link => link.validUntil)),
-    statusAge: known.live.reduce<number | null>(
-      (oldest, { age }) => (age === null ? oldest : Math.max(oldest ?? 0, age)),
-      null,
-    ),
+    unproved,
+    act,
+    digests,
+    purpose,
+    validUntil,
+    statusAge,
     identities: known.identities,
     approvedBy: known.approvedBy,
   }
@@ -162,7 +188,13 @@ export function refusal(error: ProcuraError, known: Known, policy: Policy): Deci
 export function recordOf(
   decision: Decision,
   received: ReceivedRequest,
-  { audited, demands, live, provenance }: Pick<Known, 'audited' | 'demands' | 'live' | 'provenance'>,
+  {
+    audited,
+    demands,
+    live,
+    provenance,
+    approval,
+  }: Pick<Known, 'audited' | 'demands' | 'live' | 'provenance' | 'approval'>,
 ): object {
   const shown =
     decision.allow || decision.approval === null ? {} : { approval: { ...decision.approval, display: null } }
@@ -182,7 +214,7 @@ export function recordOf(
   })
   const lists = new Map(live.flatMap(one => one.lists).map(({ url, version }) => [url, version]))
   const beside = {
-    paramsDigest: digestOfParams(params),
+    paramsDigest: approval?.paramsDigest ?? digestOfParams(params),
     risk: demands?.risk ?? null,
     statusLists: [...lists].map(([list, version]) => ({ list, version })),
     ...(provenance.length === 0 ? {} : { provenance }),

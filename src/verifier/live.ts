@@ -3,44 +3,18 @@ import type { Credential } from '../credential/credential.js'
 import { nearest } from '../delegation/narrowing.js'
 import type { Chain, Progress } from '../delegation/chain.js'
 import type { Did } from '../did/did.js'
-import type { PublicKey } from '../ed25519.js'
 import type { Digest } from '../encoding.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
-import type { Sealed, Verified } from '../jws/compact.js'
 import type { ListAge } from '../policy/feeds.js'
 import type { Policy } from '../policy/policy.js'
-import type {
-  Keys,
-  ListVersions,
-  RevocationEvent,
-  Revocations,
-  Snapshot,
-  StatusLists,
-  Streams,
-} from '../ports/deciding.js'
+import type { RevocationEvent } from '../ports/deciding.js'
 import { readStatus, type StatusEntry } from '../status/entry.js'
-import {
-  MAX_LIST_AGE,
-  openList,
-  readList,
-  requireFreshList,
-  requirePurpose,
-  requireUnset,
-  requireValidList,
-  type StatusList,
-} from '../status/list.js'
-import { SKEW, type UnixSeconds } from '../time.js'
-import { findKey } from './checks.js'
+import type { UnixSeconds } from '../time.js'
 import { listsOf, type Identified } from './identities.js'
+import { requireUnrevoked } from './lists.js'
+import { askedOnce, type LivePorts } from './live-ports.js'
 
-/** What liveness is asked of. */
-export interface LivePorts {
-  readonly keys: Keys
-  readonly statusLists: StatusLists
-  readonly listVersions: ListVersions
-  readonly revocations: Revocations
-  readonly streams: Streams
-}
+export type { LivePorts } from './live-ports.js'
 
 /** A credential that may be taken back, as it is asked about whenever it matters. Plain data: it can be kept as JSON. */
 export interface Watched {
@@ -70,7 +44,15 @@ export interface Watch extends Progress {
 }
 
 /** Before its `credentialStatus` was read: that is judged in its turn, because an earlier link may be revoked. */
-type Unread = Omit<Watched, 'entries'> & { readonly read: () => readonly StatusEntry[] }
+type Unread = Pick<Watched, 'link' | 'digest' | 'subject' | 'revokers'> & { readonly read: () => Watched }
+
+/** All that is asked about, and whose events about what count. */
+interface Round {
+  readonly all: readonly Unread[]
+  readonly targets: readonly (Digest | Did)[]
+  /** beside the policy's own */
+  readonly signers: readonly Did[]
+}
 
 /**
  * Nothing was taken back: step 17. No subject was stopped, no credential revoked by an event that counts; then the
@@ -90,17 +72,36 @@ export async function requireLive(
   ports: LivePorts,
   watch: Watch,
 ): Promise<void> {
-  const inForce = chain.map((_, index) => statusIssuersAt(chain, index))
-  const links = chain.map((link, index): Unread => {
-    const issuers = inForce[index] ?? []
-    const revokers = [...chain.slice(0, index + 1).map(({ issuer }) => issuer), ...issuers.map(({ iss }) => iss)]
-    return unread(link, index, revokers, issuers)
-  })
+  const round = roundOf(chain)
   const others = identities.map(({ credential, links: described }): Unread => {
-    const issuers = described.flatMap(index => inForce[index] ?? [])
+    const issuers = described.flatMap(index => statusIssuersAt(chain, index))
     return unread(credential, null, [credential.issuer], listsOf(credential, issuers))
   })
-  await requireAllLive([...links, ...others], maxAge, policy, tell, ports, watch)
+  const whole = others.length === 0 ? round : toRound([...round.all, ...others])
+  await requireAllLive(whole, maxAge, policy, tell, ports, watch)
+}
+
+/** What is asked about a chain follows from its links alone, so it is worked out once for a chain that is remembered. */
+const rounds = new WeakMap<Chain, Round>()
+
+function roundOf(chain: Chain): Round {
+  const before = rounds.get(chain)
+  if (before !== undefined) return before
+  const issued: Did[] = []
+  let inForce: readonly StatusIssuer[] = []
+  const links = chain.map((link, index): Unread => {
+    issued.push(link.issuer)
+    inForce = link.claims.authority.statusIssuers ?? inForce
+    return unread(link, index, [...issued, ...inForce.map(({ iss }) => iss)], inForce)
+  })
+  const round = toRound(links)
+  rounds.set(chain, round)
+  return round
+}
+
+function toRound(all: readonly Unread[]): Round {
+  const targets = new Set(all.flatMap(({ digest, subject }) => [digest, subject]))
+  return { all, targets: [...targets], signers: [...new Set(all.flatMap(({ revokers }) => revokers))] }
 }
 
 /** The same again for what was found live before: the commit point. @throws AGENT_KILLED, STATUS_* */
@@ -112,8 +113,8 @@ export async function requireStillLive(
   ports: LivePorts,
   watch: Watch,
 ): Promise<void> {
-  const again = watched.map(one => ({ ...one, read: () => one.entries }))
-  await requireAllLive(again, maxAge, policy, tell, ports, watch)
+  const again = watched.map(one => ({ ...one, read: () => one }))
+  await requireAllLive(toRound(again), maxAge, policy, tell, ports, watch)
 }
 
 function statusIssuersAt(chain: Chain, index: number): readonly StatusIssuer[] {
@@ -127,34 +128,41 @@ function unread(
   revokers: readonly Did[],
   issuers: readonly StatusIssuer[],
 ): Unread {
-  const read = (): readonly StatusEntry[] => readStatus(status, validUntil - validFrom, issuers)
-  return { link, digest, subject, validUntil, revokers: [...new Set(revokers)], read }
+  const signers = [...new Set(revokers)]
+  let watched: Watched | undefined
+  const read = (): Watched => {
+    if (watched !== undefined) return watched
+    const entries = readStatus(status, validUntil - validFrom, issuers)
+    return (watched = { link, digest, subject, validUntil, revokers: signers, entries })
+  }
+  return { link, digest, subject, revokers: signers, read }
 }
 
 async function requireAllLive(
-  all: readonly Unread[],
+  { all, targets, signers }: Round,
   maxAge: ListAge,
   policy: Policy,
   tell: () => UnixSeconds,
-  ports: LivePorts,
+  world: LivePorts,
   watch: Watch,
 ): Promise<void> {
-  const targets = new Set(all.flatMap(({ digest, subject }) => [digest, subject]))
-  const signers = new Set([...all.flatMap(({ revokers }) => revokers), ...policy.identityIssuers])
-  const events = await ports.revocations.about([...targets], [...signers])
-  requireNoEvent(all, events, policy, watch)
-  for (const { read, ...one } of all) {
+  const ports = askedOnce(world)
+  const { identityIssuers } = policy
+  const heard = identityIssuers.size === 0 ? signers : [...new Set([...signers, ...identityIssuers])]
+  const events = await ports.revocations.about(targets, heard)
+  if (events.length > 0) requireNoEvent(all, events, policy, watch)
+  for (const one of all) {
     watch.link = one.link
     try {
-      const entries = read()
+      const watched = one.read()
       let age: number | null = null
       const lists: SeenList[] = []
-      for (const entry of entries) {
+      for (const entry of watched.entries) {
         const seen = await requireUnrevoked(entry, maxAge, policy, tell, ports)
         age = Math.max(age ?? 0, seen.age)
         lists.push({ url: entry.url, version: seen.version })
       }
-      watch.live.push({ watched: { ...one, entries }, age, lists })
+      watch.live.push({ watched, age, lists })
     } catch (error) {
       throw one.link === null ? ofIdentity(error, one) : error
     }
@@ -163,7 +171,7 @@ async function requireAllLive(
 }
 
 /** The same refusal, saying that it is no link's. */
-function ofIdentity(error: unknown, { digest, subject }: Pick<Watched, 'digest' | 'subject'>): unknown {
+function ofIdentity(error: unknown, { digest, subject }: Pick<Unread, 'digest' | 'subject'>): unknown {
   if (!isProcuraError(error)) return error
   const message = `${error.message} (identity credential ${digest} of ${subject})`
   return new ProcuraError(error.code, error.facts as never, { cause: error, message })
@@ -192,67 +200,4 @@ function requireNoEvent(
       throw new ProcuraError('STATUS_REVOKED', { index: digest, list: `events of ${event.signer}` })
   }
   watch.link = null
-}
-
-/** One entry of one link: the second half of profile §8.2, in its order. Returns the list's age in seconds, and its version. */
-async function requireUnrevoked(
-  entry: StatusEntry,
-  { pushed, pulled }: ListAge,
-  policy: Policy,
-  tell: () => UnixSeconds,
-  ports: LivePorts,
-): Promise<{ readonly age: number; readonly version: number | null }> {
-  const maxAge = entry.issuers.every(issuer => ports.streams.isHealthy(issuer)) ? pushed : pulled
-  const copy = await openAt(entry, maxAge, policy, ports)
-  // what is old by its own date may have been signed anew since it was fetched
-  const isOld = copy.age > 0 && tell() - copy.list.validFrom > MAX_LIST_AGE
-  const { list, signer, age } = isOld ? await openAt(entry, 0, policy, ports) : copy
-  const now = tell()
-  requireValidList(list, now, SKEW)
-  requireFreshList(list, age, maxAge, now)
-  requirePurpose(list, entry)
-  await requireRisen(signer, list, ports.listVersions)
-  requireUnset(list, entry)
-  return { age, version: list.version }
-}
-
-async function openAt(entry: StatusEntry, maxAge: number, policy: Policy, { keys, statusLists }: LivePorts) {
-  const { snapshot, age } = await statusLists.read(entry.url, maxAge)
-  const sealed = readList(snapshot.token, entry)
-  const list = openOnce(snapshot, sealed, await listKey(sealed, entry.url, policy, keys), entry.url)
-  return { list, signer: sealed.signer, age }
-}
-
-/** The list states a version, and none higher was ever seen. */
-async function requireRisen(issuer: Did, { url, version }: StatusList, versions: ListVersions): Promise<void> {
-  if (version === null) throw new ProcuraError('STATUS_ROLLBACK', { list: url, version: 'none', seen: 'unknown' })
-  const seen = await versions.raise(issuer, url, version)
-  if (version < seen) throw new ProcuraError('STATUS_ROLLBACK', { list: url, version, seen })
-}
-
-async function listKey(sealed: Sealed, list: string, policy: Policy, keys: Keys): Promise<PublicKey> {
-  try {
-    const key = await findKey(sealed, policy, keys)
-    if (key !== null) return key
-  } catch (error) {
-    if (!isProcuraError(error)) throw error
-    throw new ProcuraError('STATUS_SIGNATURE', { list, why: error.message }, { cause: error })
-  }
-  throw new ProcuraError('STATUS_SIGNATURE', { list, why: `${sealed.kid} is not listed under assertionMethod` })
-}
-
-interface Opened {
-  readonly list: Verified<StatusList>
-  readonly key: string
-}
-
-/** The same bytes under the same key say the same; the entry goes with its snapshot. */
-const opened = new WeakMap<Snapshot, Opened>()
-
-function openOnce(snapshot: Snapshot, sealed: Sealed, key: PublicKey, url: string): Verified<StatusList> {
-  const before = opened.get(snapshot)
-  if (before?.key === key.x && before.list.url === url) return before.list
-  const list = openList(sealed, key, url)
-  opened.set(snapshot, { list, key: key.x })
-  return list
 }

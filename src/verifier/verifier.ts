@@ -117,7 +117,7 @@ async function explain(shown: Shown, received: ReceivedRequest, reserve: boolean
 
 async function keepChain(tokens: readonly string[], trust: Trust): Promise<Digest> {
   const { policy, keys, clock, verdicts, chains } = trust
-  const sealed = readTokens(tokens, policy.maxChain)
+  const sealed = readTokens(tokens, policy.maxChain, verdicts.recall)
   const root = requireTrustedRoot(sealed[0], policy)
   const rootKey = await requireRootKey(sealed[0], policy, keys)
   const now = readClock(clock)

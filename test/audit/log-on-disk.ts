@@ -4,7 +4,7 @@ import { signCheckpoint, type Checkpoint } from '../../src/audit/checkpoint.js'
 import { EMPTY_EDGE, grow, treeOf } from '../../src/audit/edge.js'
 import { formatSigner, parseSigner } from '../../src/audit/note.js'
 import { tilePath } from '../../src/audit/tile.js'
-import { rootOf } from '../../src/audit/tree.js'
+import { leafOf, rootOf } from '../../src/audit/tree.js'
 
 /** A key that signs the logs of tests. */
 export const signer = parseSigner(formatSigner('log.example/audit', Buffer.alloc(32, 7)))
@@ -18,7 +18,7 @@ export function writeLog(
   rmSync(folder, { recursive: true, force: true })
   let edge = EMPTY_EDGE
   return sizes.map(size => {
-    const grown = grow(edge, entries.slice(edge.size, size))
+    const grown = grow(edge, entries.slice(edge.size, size).map(leafOf))
     edge = grown.edge
     for (const { name, bytes } of grown.tiles) put(join(folder, tilePath(name)), bytes)
     const checkpoint = { origin: signer.name, size, root: rootOf(treeOf(edge)) }

@@ -198,6 +198,9 @@ test('fsck: a restored database is refused by the service, named, reconciled, an
     0,
     { isBehind: true, reconciled: { unknown: 0 }, findings: [] },
   ])
+  // of several processes each has a log: what another one tells is done again, too, although nothing is behind any more
+  const once = await inOther('fsck', '--reconcile', '-o', 'json')
+  expect([once.code, JSON.parse(once.stdout)]).toMatchObject([0, { isBehind: false, reconciled: { unknown: 0 } }])
   const served = await open()
   const token = await (await fetch(revoked.list.replace('https://id.acme.example', served.address))).text()
   const { credentialSubject } = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as {

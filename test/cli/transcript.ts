@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
@@ -12,7 +14,7 @@ import { procura, type Transcript } from './run.js'
  * # a comment
  * [NAME] a line of the variant NAME only
  * === FILE        the lines up to the next === are written to a file of the folder
- * === NAME=text   a variable, from here on
+ * === NAME=text   a variable, from here on; PORT is a free port, PACKAGE this package's folder
  * & procura serve runs until the transcript ends
  * $ procura …     a command that ends with 0
  * ! 77 procura …  one that ends with 77
@@ -20,13 +22,16 @@ import { procura, type Transcript } from './run.js'
  *
  * Words of commands may be 'quoted' or $'written with \n and \u001b'; `$NAME` stands for a variable; `| procura …`, `< FILE`
  * and `> FILE` are as in a shell. What follows is what the command writes, standard error behind `2> `: `…` is anything
- * within a line but quotes, a line `…` any number of lines, and `<NAME>` a word that is kept as a variable; where NAME has a
+ * within a line but quotes, `{…}` any JSON object and `[…]` any list, a line `…` any number of lines, empty ones do not count, and `<NAME>` a word that is kept as a variable; where NAME has a
  * value, exactly that.
  */
 export async function play(path: string, variant = ''): Promise<void> {
   const home = process.cwd()
   const folder = await mkdtemp(join(tmpdir(), 'procura-cli-'))
-  const variables = new Map<string, string>()
+  const variables = new Map([
+    ['PORT', String(await freePort())],
+    ['PACKAGE', join(import.meta.dirname, '../..')],
+  ])
   const running: (() => Promise<unknown>)[] = []
   const environment: Record<string, string> = {}
   process.chdir(folder)
@@ -54,6 +59,15 @@ export async function play(path: string, variant = ''): Promise<void> {
     process.chdir(home)
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 interface Step {
@@ -121,10 +135,10 @@ function wordsOf(line: string, variables: ReadonlyMap<string, string>): string[]
 
 /** Compares line by line, so that what differs can be read; keeps what the pattern names. */
 function matchOutput(written: string, expected: readonly string[], variables: Map<string, string>, at: string): void {
-  const lines = written.split('\n').slice(0, -1)
+  const lines = written.split('\n').filter(line => line !== '')
   let next = 0
   for (const [index, pattern] of expected.entries()) {
-    if (pattern === '…') {
+    if (pattern.trim() === '…') {
       const after = expected[index + 1]
       while (next < lines.length && (after === undefined || !isLike(lines[next] ?? '', after, variables))) next += 1
     } else {
@@ -138,14 +152,19 @@ function matchOutput(written: string, expected: readonly string[], variables: Ma
 
 function isLike(line: string, pattern: string, variables: Map<string, string>): boolean {
   const names: string[] = []
-  const source = pattern.replace(/<([A-Z][A-Z0-9_]*)>|…|[.*+?^${}()|[\]\\]/g, (found, name: string | undefined) => {
-    if (found === '…') return '[^"]*?'
-    if (name === undefined) return `\\${found}`
-    const known = variables.get(name)
-    if (known !== undefined) return known.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-    names.push(name)
-    return '([^\\s",()]+)'
-  })
+  const source = pattern.replace(
+    /<([A-Z][A-Z0-9_]*)>|\{…\}|\[…\]|…|[.*+?^${}()|[\]\\]/g,
+    (found, name: string | undefined) => {
+      if (found === '{…}') return '\\{.*\\}'
+      if (found === '[…]') return '\\[.*\\]'
+      if (found === '…') return '[^"]*?'
+      if (name === undefined) return `\\${found}`
+      const known = variables.get(name)
+      if (known !== undefined) return known.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+      names.push(name)
+      return '([^\\s",()]+)'
+    },
+  )
   const match = new RegExp(`^${source}$`).exec(line)
   if (match === null) return false
   for (const [n, name] of names.entries()) variables.set(name, match[n + 1] ?? '')

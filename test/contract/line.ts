@@ -6,6 +6,8 @@ export interface Line {
   /** the server's URL over the line */
   readonly url: string
   cut(): void
+  /** Nothing goes through any more, and nobody is told; until it is cut. */
+  freeze(): void
   mend(): Promise<void>
 }
 
@@ -13,6 +15,7 @@ export interface Line {
 export async function lineTo(url: string, defaultPort: number): Promise<Line> {
   const { hostname, port } = new URL(url)
   const sockets = new Set<Socket>()
+  let isFrozen = false
   const lay = () =>
     createServer(near => {
       const far = connect({ host: hostname, port: Number(port) || defaultPort })
@@ -21,7 +24,8 @@ export async function lineTo(url: string, defaultPort: number): Promise<Line> {
         sockets.add(one)
         one.on('error', end).once('close', end)
       }
-      near.pipe(far).pipe(near)
+      if (isFrozen) near.pause()
+      else near.pipe(far).pipe(near)
     })
   let server = lay().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -30,7 +34,12 @@ export async function lineTo(url: string, defaultPort: number): Promise<Line> {
   through.host = `127.0.0.1:${own}`
   return {
     url: through.href,
+    freeze() {
+      isFrozen = true
+      for (const socket of sockets) socket.unpipe().pause()
+    },
     cut() {
+      isFrozen = false
       server.close()
       for (const socket of sockets) socket.destroy()
       sockets.clear()

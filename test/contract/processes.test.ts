@@ -27,7 +27,7 @@ let both: readonly [VerifierProcess, VerifierProcess]
 
 beforeAll(async () => {
   const compiled = await compileSources(folder)
-  start = fatal => startVerifier(compiled, file, POLICY, fatal)
+  start = fatal => startVerifier(compiled, `sqlite://${file}`, POLICY, fatal)
   store = await openStore(`sqlite://${file}`)
   both = await Promise.all([start(), start()])
 })

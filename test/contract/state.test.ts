@@ -10,14 +10,17 @@ import {
   memoryRevocations,
   memoryVersions,
 } from '../../src/adapters/state/memory.js'
+import { Keepers } from '../../src/adapters/store/keepers.js'
 import { openStore } from '../../src/adapters/store/store.js'
 import { storeState } from '../../src/adapters/store/state.js'
 import { systemIds } from '../../src/adapters/system.js'
 import { digestOf } from '../../src/encoding.js'
 import type { Charge, Hold, Ledger, State, Throttle, Use } from '../../src/ports/deciding.js'
+import { openState } from '../../src/entry/state.js'
 import type { Clock } from '../../src/ports/world.js'
 import { NOW } from '../mint.js'
 import { hasPostgres, temporaryDatabases, withOption } from './postgres.js'
+import { forgetRedis, hasRedis, REDIS } from './redis.js'
 
 /** Opens one more handle on the same state, as another process would; memory has one handle only. */
 interface Backend {
@@ -41,6 +44,26 @@ async function twoOn(url: string, clock: Clock): Promise<Awaited<ReturnType<Back
   return { first, second, close: () => Promise.all(stores.map(store => store.close())) }
 }
 
+/** The same, with what is hot in Redis; each has its own connection. */
+async function twoWithRedis(url: string, clock: Clock): Promise<Awaited<ReturnType<Backend['open']>>> {
+  const stores = [await openStore(url), await openStore(url)] as const
+  const shared = [
+    await openState(stores[0], REDIS, clock, systemIds),
+    await openState(stores[1], REDIS, clock, systemIds),
+  ]
+  const [first, second] = shared.map(({ state }) => state) as [State, State]
+  return {
+    first,
+    second,
+    async close() {
+      const id = await new Keepers(stores[0].dataSource, clock).installation()
+      for (const one of shared) await one.close()
+      for (const store of stores) await store.close()
+      await forgetRedis(id)
+    },
+  }
+}
+
 const backends: readonly Backend[] = [
   {
     name: 'memory',
@@ -61,6 +84,25 @@ const backends: readonly Backend[] = [
     name: 'SQLite, two handles on one file',
     open: clock => twoOn(`sqlite://${join(folder, `${(files += 1)}.db`)}`, clock),
   },
+]
+const onRedis: readonly Backend[] = [
+  {
+    name: 'SQLite and Redis, two connections',
+    open: clock => twoWithRedis(`sqlite://${join(folder, `${(files += 1)}.db`)}`, clock),
+  },
+  ...(hasPostgres
+    ? [
+        {
+          name: 'PostgreSQL and Redis, two pools',
+          open: async (clock: Clock) => twoWithRedis(await migratedDatabase(), clock),
+        },
+        {
+          name: 'PostgreSQL, serializable, and Redis',
+          open: async (clock: Clock) =>
+            twoWithRedis(withOption(await migratedDatabase(), 'default_transaction_isolation=serializable'), clock),
+        },
+      ]
+    : []),
 ]
 const onPostgres: readonly Backend[] = [
   { name: 'PostgreSQL, two pools', open: async clock => twoOn(await migratedDatabase(), clock) },
@@ -94,7 +136,7 @@ const settle = (
   ...rest: Parameters<typeof settleOn> extends [unknown, ...infer Rest] ? Rest : never
 ): ReturnType<Ledger['settle']> => settleOn(ledger, ...rest)
 
-describe.each([...backends, ...(hasPostgres ? onPostgres : [])])('$name', ({ open }) => {
+describe.each([...backends, ...(hasPostgres ? onPostgres : []), ...(hasRedis ? onRedis : [])])('$name', ({ open }) => {
   let now = NOW
   let first: State
   let second: State
@@ -113,6 +155,17 @@ describe.each([...backends, ...(hasPostgres ? onPostgres : [])])('$name', ({ ope
       expect(answers.filter(answer => answer === null)).toHaveLength(1)
       expect(answers.filter(answer => answer === 'used')).toHaveLength(199)
     }
+  })
+
+  test('many keys at once, each shown four times: each has one winner', async () => {
+    const keys = Array.from({ length: 100 }, fresh)
+    await settle(second, [use(keys[7] ?? '')], [], [], NOW)
+    const shown = [...keys, ...keys, ...keys, ...keys]
+    const answers = await Promise.all(
+      shown.map((key, n) => settle(n % 3 === 0 ? second : first, [use(key)], [], [], NOW)),
+    )
+    const won = keys.map(key => answers.filter((answer, n) => shown[n] === key && answer === null).length)
+    expect(won).toEqual(keys.map((_, n) => (n === 7 ? 0 : 1)))
   })
 
   test('several uses are made all or none', async () => {

@@ -258,13 +258,31 @@ export function statusRowsContract(backend: Backend): void {
       await store.statusRows.publish(list, 'x', 1, NOW, 0)
       const told = { list, indexes: indexes.slice(0, 2), to: 'set', by: alice, at: NOW } as const
       const before = await store.statusRepair.sequence()
-      const { unknown } = await store.statusRepair.reconcile(before + 50, [told, { ...told, list: 'lost' }])
+      const all = [told, { ...told, list: 'lost' }]
+      const { unknown } = await store.statusRepair.reconcile(before + 50, all, mallory, NOW)
       expect(unknown).toBe(1)
       expect(await store.statusRows.find(list)).toMatchObject({ version: 52, token: null })
       expect(await store.statusRows.setAmong(list, indexes)).toEqual(new Set(indexes.slice(0, 2)))
       expect(await store.statusRepair.sequence()).toBe(before + 51)
       expect((await store.statusRows.lease(leaseOf(alice, 1))).list).not.toBe(list)
       expect(await store.statusRepair.check()).toEqual([])
+      await store.close()
+    })
+
+    test('an index handed out since is leased to the service, so that its bit is somebody’s', async () => {
+      const store = await backend.open(await backend.place(), 2048)
+      const { list, indexes } = await store.statusRows.lease(leaseOf(alice, 10))
+      const since = await store.statusRows.lease(leaseOf(alice, 5))
+      expect(since.list).toBe(list)
+      // as it stood before the second lease
+      await store.dataSource.getRepository(BlockTable).delete({ list, first: 10 })
+      await store.dataSource.getRepository(ListTable).update({ name: list }, { taken: 10 })
+      const told = { list, indexes: since.indexes.slice(0, 1), to: 'set', by: alice, at: NOW } as const
+      for (let times = 0; times < 2; times += 1) await store.statusRepair.reconcile(0, [told], mallory, NOW)
+      expect(await store.check()).toEqual([])
+      const owners = await store.statusRows.ownersOf(list, [...indexes, ...since.indexes])
+      expect(owners).toEqual([...indexes.map(() => alice), ...since.indexes.map(() => mallory)])
+      expect(await store.statusRows.setIn(list)).toEqual(told.indexes)
       await store.close()
     })
 

@@ -35,20 +35,22 @@ export interface VerifierProcess {
 }
 
 /**
- * Starts a verifier on a database file. Its network is the table of `mint.ts`.
+ * Starts a verifier on a database. Its network is the table of `mint.ts`.
  *
  * @param compiled - what `compileSources` returned
  * @param policy - members that replace those of `policyOf`
- * @param fatal - the process kills itself when this was done, before it answers
+ * @param fatal - the process kills itself when this was done, before it answers; `taken`: all was, but not committed
+ * @param redis - where what is hot is; the database unless given
  */
 export async function startVerifier(
   compiled: string,
-  file: string,
+  url: string,
   policy: JsonObject,
-  fatal?: 'decision' | 'commit' | 'release',
+  fatal?: 'decision' | 'commit' | 'release' | 'taken',
+  redis = '',
 ): Promise<VerifierProcess> {
   const program = join(import.meta.dirname, 'verifier-child.mjs')
-  const child = fork(program, [compiled, file, JSON.stringify(policy), fatal ?? ''], { execArgv: [] })
+  const child = fork(program, [compiled, url, JSON.stringify(policy), fatal ?? '', redis], { execArgv: [] })
   const waiting = new Map<number, { resolve: (answers: readonly Answer[]) => void; reject: (why: Error) => void }>()
   let asked = 0
   const ended = once(child, 'exit')

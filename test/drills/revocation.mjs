@@ -1,11 +1,13 @@
 // Kills processes that issue and revoke, 100 times at any moment; exits with 1 if anything acknowledged is lost.
-//   npm run drill   (PROCURA_DRILL_KILLS=100, PROCURA_DRILL_STORAGE=postgres://… for another database, a fresh one)
+//   node test/drills/revocation.mjs [--kills 100]   (PROCURA_DRILL_STORAGE=postgres://… for another database, a fresh one)
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { killed } from './killing.mjs'
 
-const times = Number(process.env['PROCURA_DRILL_KILLS'] ?? 100)
+const { values } = parseArgs({ options: { kills: { type: 'string', default: '100' } } })
+const times = Number(values.kills)
 const folder = await mkdtemp(join(tmpdir(), 'procura-drill-'))
 const found = await killed(folder, times, process.env['PROCURA_DRILL_STORAGE'])
 console.log(`killed ${times} times`, found)

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../src/json.js'
 import { signApproval } from '../../src/presentation/approval.js'
-import { envelope } from '../../src/presentation/presentation.js'
+import { envelope } from '../../src/presentation/envelope.js'
 import { alice, booker, goodChain, identify, NOW, owner, policyOf, present, REQUEST, SELF, world } from '../mint.js'
 import { codeOf, type Attempt } from './attempt.js'
 

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { eventRoutes } from '../../src/adapters/http/events.js'
 import { Bell, type FeedParts } from '../../src/adapters/http/feed.js'
@@ -106,6 +107,30 @@ const connections = (app: FastifyInstance): Promise<number> =>
 const FLOOD = [4000, `https://id.acme.example/v1/status/${'x'.repeat(2000)}`] as const
 
 describe('a stream', () => {
+  test('of many readers at one place one asks the database', async () => {
+    const asked: number[] = []
+    const outbox: FeedParts['outbox'] = {
+      span: () => store.outbox.span(),
+      async since(after, limit) {
+        asked.push(after)
+        await setTimeout(50) // as long as it takes until all of them woke
+        return store.outbox.since(after, limit)
+      },
+    }
+    const bell = new Bell()
+    const { url } = await serve({ outbox, bell })
+    const all = await Promise.all(Array.from({ length: 40 }, () => open(url)))
+    await until(() => all.every(reader => reader.tokens.length === 2))
+    const from = await last()
+    asked.length = 0
+    await announce(150)
+    bell.ring()
+    await until(() => all.every(reader => reader.ids.length === 150))
+    expect(all.every(({ ids }) => ids.every((id, n) => id === from + 1 + n))).toBe(true)
+    // 40 readers and two pages: alone each would have asked three times
+    expect(asked.length).toBeLessThanOrEqual(20)
+  })
+
   test('starts with a heartbeat, goes on after Last-Event-ID, and numbers what it says', async () => {
     await announce(3)
     const end = await last()

@@ -1,6 +1,6 @@
 import { CONTEXTS } from '../../src/credential/credential.js'
 import { digestOf } from '../../src/encoding.js'
-import { envelope } from '../../src/presentation/presentation.js'
+import { envelope } from '../../src/presentation/envelope.js'
 import { toDate } from '../../src/time.js'
 import { AGENTS, BASE_WEB, EVERYBODY, NOW, OWNER, REGISTRIES, STATUS_WEB, headerOf, statusEntries } from './cast.js'
 import type { Random } from './random.js'

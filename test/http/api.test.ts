@@ -2,6 +2,7 @@ import { createConfig, lintFromString } from '@redocly/openapi-core'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { signatureBackend } from '../../src/ed25519.js'
 import { OPERATIONS, type OperationName } from '../../src/api/operations.js'
 import { openService } from '../../src/entry/service.js'
 import { openWallet, type OpenWallet, type WalletAgent } from '../../src/entry/wallet.js'
@@ -314,6 +315,7 @@ test('what everybody may see', async () => {
   expect(ready).toEqual({
     ready: true,
     checks: Object.fromEntries(['database', 'audit', 'key', 'lists', 'running'].map(name => [name, { ok: true }])),
+    signatures: signatureBackend(),
   })
   expect(await codes('hostedDocument', null, { params: { path: 'agents' } })).toEqual([404, 'NOT_FOUND'])
   const did = `${home.service.did}:agents`

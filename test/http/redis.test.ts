@@ -3,21 +3,24 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openRedis } from '../../src/adapters/state/redis.js'
+import { Keepers } from '../../src/adapters/store/keepers.js'
+import { openStore } from '../../src/adapters/store/store.js'
+import { systemClock } from '../../src/adapters/system.js'
 import { openService, type Service } from '../../src/entry/service.js'
 import { lineTo, type Line } from '../contract/line.js'
+import { forgetRedis, hasRedis, REDIS } from '../contract/redis.js'
 import { codeOf } from '../resolve/host.js'
 import { Asking } from './asking.js'
 import { SECRET, writeConfig } from './home.js'
 
-const REDIS = process.env['PROCURA_TEST_REDIS'] ?? ''
 const SERVER = { secret: SECRET }
 
-describe.runIf(REDIS !== '')('two processes that count calls in one Redis', () => {
+describe.runIf(hasRedis)('two processes that count calls in one Redis', () => {
   let folder: string
   let line: Line
   let services: readonly Service[]
   let asking: readonly Asking[]
+  const databases: string[] = []
   // counts are by name: one that nobody else counts under
   const name = `api-${randomBytes(6).toString('hex')}`
 
@@ -32,16 +35,20 @@ describe.runIf(REDIS !== '')('two processes that count calls in one Redis', () =
       config,
       environment: { PROCURA_AUDIT: join(folder, log) },
     }))
+    databases.push(join(folder, 'acme.db'))
     services = [await openService(first!), await openService(second!)]
     asking = services.map(({ address }) => new Asking(address))
   })
   afterAll(async () => {
     line.cut()
     for (const service of services) await service.close()
+    for (const file of databases) {
+      const store = await openStore(`sqlite://${file}`)
+      await forgetRedis(await new Keepers(store.dataSource, systemClock).installation())
+      await store.close()
+    }
     await rm(folder, { recursive: true, force: true })
-    const state = await openRedis(REDIS)
-    for (const key of await state.redis.keys(`procura:calls:*${name}`)) await state.redis.del(key)
-    await state.close()
+    await forgetRedis(name)
   })
 
   const ask = async (at: number): Promise<unknown> => {
@@ -53,6 +60,11 @@ describe.runIf(REDIS !== '')('two processes that count calls in one Redis', () =
     expect([await ask(0), await ask(1)]).toEqual([null, null])
     line.cut()
     expect(await Promise.all([0, 1, 0, 1].map(ask))).toEqual(Array(4).fill('SERVICE_UNAVAILABLE'))
+    const ready = await services[0]!.app.inject('/readyz')
+    expect([ready.statusCode, ready.json()]).toMatchObject([
+      503,
+      { checks: { state: { ok: false, why: 'REPLAY_UNAVAILABLE' }, database: { ok: true } } },
+    ])
     await line.mend()
     await expect.poll(() => ask(0), { timeout: 10_000 }).toBeNull()
     await expect.poll(() => ask(1), { timeout: 10_000 }).toBeNull()
@@ -70,6 +82,7 @@ describe.runIf(REDIS !== '')('two processes that count calls in one Redis', () =
     const limits = { resourceServers: { max: 6, per: 600 } }
     const origin = 'https://id.other.example'
     const config = await writeConfig(home, { origin, state: line.url, resourceServers, limits })
+    databases.push(join(home, 'acme.db'))
     const other = await openService({ config, environment: {} })
     expect((await new Asking(other.address).ask('challenge', SERVER, { body: {} })).status).toBe(201)
     await other.close()

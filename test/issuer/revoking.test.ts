@@ -303,6 +303,20 @@ describe('indexes', () => {
 })
 
 describe('tending', () => {
+  test('a list signed by a clock far ahead is signed again at once; one within the skew is not', async () => {
+    const made = await scene()
+    const { status } = await made.grant()
+    const list = status!.url.slice(BASE.length)
+    const right = made.now
+    made.now = right + 600
+    const ahead = await made.issuer.list(list)
+    made.now = right
+    expect((await made.issuer.list(list)).version).toBe(ahead.version + 1)
+    expect(made.signed).toEqual([right + 600, right])
+    made.now = right - 30
+    expect((await made.issuer.list(list)).version).toBe(ahead.version + 1)
+  })
+
   test('signs what is due without being asked, and forgets lists an hour after their day', async () => {
     const made = await scene()
     const { issuer, grant } = made
@@ -319,5 +333,17 @@ describe('tending', () => {
     made.now = midnight + 3600
     await issuer.tend()
     await expect(issuer.list(name)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  })
+
+  test('forgets what it issued a day after its end, and not before', async () => {
+    const made = await scene()
+    const granted = await made.grant()
+    const stored = () => made.store.credentials.find(granted.digest)
+    made.now = granted.validUntil + 86_400
+    await made.issuer.tend()
+    expect(await stored()).not.toBeNull()
+    made.now += 1
+    await made.issuer.tend()
+    expect(await stored()).toBeNull()
   })
 })

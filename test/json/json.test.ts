@@ -4,11 +4,13 @@ import { describe, expect, test } from 'vitest'
 import {
   canonicalize,
   isObject,
+  isPlainlyCanonical,
   MAX_DEPTH,
   member,
   parseJson,
   requireCanonical,
   requireShallow,
+  requireStrict,
   type Json,
 } from '../../src/json.js'
 import { outcome } from '../ground/refusal.js'
@@ -19,8 +21,15 @@ const canonicalizeElsewhere = reference as unknown as (value: unknown) => string
 /** As a token's payload is read: steps 2 of profile §6. */
 function readStrict(bytes: string | Uint8Array): Json {
   const parsed = parseJson(Buffer.from(bytes), 'text')
+  requireStrict([parsed])
+  return parsed.value
+}
+
+/** The same by writing every text out again: the oracle. */
+function readSlowly(bytes: string | Uint8Array): Json {
+  const parsed = parseJson(Buffer.from(bytes), 'text')
   requireShallow(parsed.value, 'text')
-  requireCanonical(parsed, 'text')
+  requireCanonical(parsed)
   return parsed.value
 }
 
@@ -218,4 +227,76 @@ test('member reads what an object has itself, and nothing it inherits', () => {
   const value = JSON.parse('{"__proto__":1,"a":2}') as Record<string, Json>
   expect([member(value, '__proto__'), member(value, 'a'), member(value, 'toString'), member({}, '__proto__')]).toEqual([1, 2, undefined, undefined]) // prettier-ignore
   expect([{}, [], null, 'a', undefined, 1].map(isObject)).toEqual([true, false, false, false, false, false])
+})
+
+describe('one pass over a text', () => {
+  const leaf = fc.oneof(
+    fc.integer(),
+    fc.maxSafeInteger(),
+    fc.boolean(),
+    fc.constant(null),
+    fc.string({ unit: 'binary' }),
+  )
+  const { tree } = fc.letrec<{ tree: unknown }>(tie => ({
+    tree: fc.oneof(
+      { maxDepth: 5 },
+      leaf,
+      fc.array(tie('tree'), { maxLength: 4 }),
+      fc.dictionary(fc.oneof(fc.string({ maxLength: 3 }), fc.constantFrom('10', '9', 'a', 'aa', '__proto__', 'e')), tie('tree'), { maxKeys: 4 }), // prettier-ignore
+    ),
+  }))
+  const piece = fc.oneof(
+    fc.constantFrom('{', '}', '[', ']', ':', ',', '"', '\\', ' ', '\n', '0', '1', '2', '9', '-', '+', 'e', 'E', '.', 'true', 'null', '"a":', '"":', '-0', '1e5', '0.5', '01', '\\ud800', '\\u0041', '\\n', '9007199254740992', '9007199254740993', '-9007199254740992', '\u2028', '\ufeff'), // prettier-ignore
+    fc.string({ unit: 'binary', maxLength: 2 }),
+  )
+  const edits = fc.array(fc.tuple(fc.nat(), fc.nat({ max: 2 }), piece), { maxLength: 3 })
+
+  test('answers what writing the text out answers, and what another implementation would write', () => {
+    let accepted = 0
+    fc.assert(
+      fc.property(tree, edits, (value, changes) => {
+        let text = canonicalize(value)
+        for (const [at, gone, put] of changes) {
+          const from = at % (text.length + 1)
+          text = text.slice(0, from) + put + text.slice(from + gone)
+        }
+        const slowly = outcome(() => readSlowly(text))
+        expect(outcome(() => readStrict(text))).toBe(slowly)
+        if (slowly !== 'ok') return
+        accepted += 1
+        const sent = Buffer.from(text).toString() // half a surrogate pair is sent as U+FFFD
+        expect(canonicalizeElsewhere(JSON.parse(sent))).toBe(sent)
+      }),
+      { numRuns: 6000 },
+    )
+    expect(accepted).toBeGreaterThan(1000)
+  })
+
+  test('is enough for every canonical text of integers in which nothing is escaped', () => {
+    fc.assert(
+      fc.property(tree, value => {
+        const text = canonicalize(value)
+        expect(isPlainlyCanonical(text, MAX_DEPTH)).toBe(!text.includes('\\'))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  test.each<[string, string]>([
+    ['an exponent', '[1e5]'],
+    ['a fraction', '[1.5]'],
+    ['minus zero', '[-0]'],
+    ['minus zero at the end', '-0'],
+    ['more than a safe integer', '[9007199254740992]'],
+    ['less than one', '[-9007199254740992]'],
+    ['a name twice', '{"a":1,"a":1}'],
+    ['names in another order', '{"b":1,"a":1}'],
+    ['names in another order behind an object', '{"b":{"a":1},"a":1}'],
+    ['names in the order of numbers', '{"9":1,"10":1}'],
+    ['white space', '{"a": 1}'],
+    ['white space at the end', '{} '],
+    ['an escape', '["\\u0041"]'],
+  ])('does not take %s', (_name, text) => {
+    expect(isPlainlyCanonical(text, MAX_DEPTH)).toBe(false)
+  })
 })

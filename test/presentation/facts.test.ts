@@ -3,8 +3,8 @@ import { s256 } from '../../src/encoding.js'
 import type { Json, JsonObject } from '../../src/json.js'
 import { signJws } from '../../src/jws/compact.js'
 import { openApproval, readApproval } from '../../src/presentation/approval.js'
+import { envelope } from '../../src/presentation/envelope.js'
 import {
-  envelope,
   openPresentation,
   readPresentation,
   readReference,

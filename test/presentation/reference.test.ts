@@ -3,8 +3,8 @@ import { CONTEXTS } from '../../src/credential/credential.js'
 import { isDigest, s256 } from '../../src/encoding.js'
 import type { Json, JsonObject } from '../../src/json.js'
 import { signJws } from '../../src/jws/compact.js'
+import { envelope } from '../../src/presentation/envelope.js'
 import {
-  envelope,
   readPresentation,
   readReference,
   readTokens,

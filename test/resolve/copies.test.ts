@@ -123,12 +123,13 @@ describe('bounds', () => {
   })
 
   test('bytes are bounded, and a document over the bound is read each time', async () => {
-    const size = documentOf(ALICE).length
-    const { host, keys } = await alicesHost({ maxBytes: 3 * size })
+    // two bytes a character, and what its one method weighs
+    const size = 2 * documentOf(ALICE).length + 2048
+    const { host, keys } = await alicesHost({ maxBytes: 3.5 * size })
     const names = ['a', 'b', 'c', 'd'].map(path => `${ALICE}:${path}` as const)
     host.answer(({ url = '' }, response) => {
       const did = names.find(name => url === `/${name.at(-1)!}/did.json`) ?? ALICE
-      response.end(did === ALICE ? documentOf(ALICE).padEnd(4 * size) : documentOf(did))
+      response.end(did === ALICE ? documentOf(ALICE).padEnd(2 * size) : documentOf(did))
     })
     for (const did of names) await keys.all(did, 'authentication')
     expect(host.requests).toHaveLength(4)

@@ -2,7 +2,7 @@ import { createAgent } from '@veramo/core'
 import type { ICreateVerifiableCredentialArgs, ICreateVerifiablePresentationArgs } from '@veramo/core-types'
 import { CredentialPlugin, type ICredentialProvider } from '@veramo/credential-w3c'
 import { expect, test } from 'vitest'
-import { envelope } from '../../src/presentation/presentation.js'
+import { envelope } from '../../src/presentation/envelope.js'
 import { credentialAnswer, RevokedPlugin, stockAgent } from './stock.js'
 import { rootOf, world } from './world.js'
 

@@ -8,7 +8,7 @@ import { openJws, readJws } from '../../src/jws/compact.js'
 import { signApproval, type ApprovalRequest } from '../../src/presentation/approval.js'
 import { signProof } from '../../src/presentation/proof.js'
 import type { JsonObject } from '../../src/json.js'
-import { envelope } from '../../src/presentation/presentation.js'
+import { envelope } from '../../src/presentation/envelope.js'
 import { toDate } from '../../src/time.js'
 import { alice, booker, forged, mallory, NOW, owner, planner, signText } from './actors.js'
 import {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { CredentialDraft } from '../../src/credential/credential.js'
 import type { Code } from '../../src/errors.js'
 import { canonicalize, type JsonObject } from '../../src/json.js'
-import { envelope } from '../../src/presentation/presentation.js'
+import { envelope } from '../../src/presentation/envelope.js'
 import { fromDate } from '../../src/time.js'
 import { alice, booker, forged, mallory, NOW, owner, planner, signText, type Actor } from './actors.js'
 import {

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { toStatusJson } from '../../src/status/entry.js'
 import { createVerifier, type LocalVerifier, type VerifierPorts } from '../../src/verifier/verifier.js'
 import {
@@ -16,17 +16,19 @@ import {
   type Minted,
 } from '../mint.js'
 import { SECOND, suspensions } from './live-scene.js'
-import { counted } from './scene.js'
+import { countSignatures } from './scene.js'
 
 let served: Map<string, string>
 let opens: () => number
+let stopCounting: () => void
 let ports: VerifierPorts
 let verifier: LocalVerifier
 /** that of the booker, which something happens to, and its sister under the same root */
 let chains: readonly [booker: readonly [Minted, Minted], sister: readonly [Minted, Minted]]
 
 beforeEach(async () => {
-  const { key, count } = counted(owner.publicKey)
+  const { count, stop } = countSignatures(owner.publicKey, planner.publicKey)
+  stopCounting = stop
   const base = await world()
   served = new Map([
     [LIST, await listToken()],
@@ -35,7 +37,6 @@ beforeEach(async () => {
   opens = count
   ports = {
     ...base,
-    keys: { ...base.keys, find: (kid, how) => (kid === owner.kid ? Promise.resolve(key) : base.keys.find(kid, how)) },
     statusLists: { read: url => Promise.resolve({ snapshot: { token: served.get(url)! }, age: 0 }) },
   }
   verifier = createVerifier(policyOf(), ports)
@@ -48,7 +49,9 @@ beforeEach(async () => {
   ]
 })
 
-/** A call with each chain; the codes, and which chains had their signatures verified. */
+afterEach(() => stopCounting())
+
+/** A call with each chain; the codes, and which chains had the signature of a link verified. */
 async function calls(): Promise<readonly (readonly [string | null, boolean])[]> {
   const told: [string | null, boolean][] = []
   for (const [by, chain] of [

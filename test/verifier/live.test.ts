@@ -161,6 +161,26 @@ describe('what is refused names the link', () => {
     expect((await walk(chain, ports)).told).toBe(says('STATUS_ROLLBACK', { list: LIST, version: 41, seen: 42 }))
   })
 
+  test('a copy that others have seen a newer version of is asked for anew, once', async () => {
+    const { ports, asked } = await lists({ [LIST]: [await listToken([], 42), 0], [SECOND]: [await listToken([], 7, { id: SECOND }), 0] }) // prettier-ignore
+    await ports.listVersions.raise(status.did, SECOND, 8)
+    const newer = await listToken([], 8, { id: SECOND })
+    const serving: LivePorts = {
+      ...ports,
+      statusLists: {
+        read: (url, maxAge) =>
+          url === SECOND && maxAge === 0
+            ? Promise.resolve({ snapshot: { token: newer }, age: 0 })
+            : ports.statusLists.read(url, maxAge),
+      },
+    }
+    expect((await walk(await chainOf(), serving)).told).toBe('ok')
+    asked.length = 0
+    const { told } = await walk(await chainOf(), ports)
+    expect(told).toBe(says('STATUS_ROLLBACK', { list: SECOND, version: 7, seen: 8 }))
+    expect(asked.filter(({ url }) => url === SECOND).map(({ maxAge }) => maxAge)).toEqual([300, 0])
+  })
+
   test('time is asked after the list was fetched: one that ended meanwhile is none', async () => {
     const { ports } = await lists()
     const told = [NOW + 289, NOW - 41, NOW - 40].map(async now => (await walk(await chainOf(), ports, { now })).told)

@@ -1,5 +1,7 @@
 import { openChain, type Chain } from '../../src/delegation/chain.js'
 import type { PublicKey } from '../../src/ed25519.js'
+import { sodiumBackend } from '../../src/adapters/sodium/backend.js'
+import { NODE_CRYPTO, signatureBackend, useSignatures } from '../../src/ed25519.js'
 import { isProcuraError, ProcuraError, type Code, type Facts } from '../../src/errors.js'
 import type { JsonObject } from '../../src/json.js'
 import type { Keys } from '../../src/ports/deciding.js'
@@ -37,11 +39,28 @@ export function counted(key: PublicKey): { readonly key: PublicKey; readonly cou
   let count = 0
   const proxy = new Proxy(key, {
     get(target, name) {
-      if (name === 'handle') count += 1
+      if (name === 'handle' || name === 'bytes') count += 1 // what a backend verifies under
       return Reflect.get(target, name) as unknown
     },
   })
   return { key: proxy, count: () => count }
+}
+
+/** Counts the signatures verified under some keys, until it is stopped. */
+export function countSignatures(...keys: readonly PublicKey[]): {
+  readonly count: () => number
+  readonly stop: () => void
+} {
+  const before = signatureBackend() === NODE_CRYPTO.name ? NODE_CRYPTO : sodiumBackend()!
+  let count = 0
+  useSignatures({
+    name: 'counted',
+    verify(key, data, signature) {
+      if (keys.some(({ x }) => x === key.x)) count += 1
+      return NODE_CRYPTO.verify(key, data, signature)
+    },
+  })
+  return { count: () => count, stop: () => void useSignatures(before) }
 }
 
 /** What a refusal with these facts says: tests hold the facts, not the words. */

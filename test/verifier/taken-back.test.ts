@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { RevocationEvent } from '../../src/ports/deciding.js'
 import { requireStillLive, type LivePorts, type Watch } from '../../src/verifier/live.js'
-import { envelope } from '../../src/presentation/presentation.js'
+import { envelope } from '../../src/presentation/envelope.js'
 import { createVerifier } from '../../src/verifier/verifier.js'
 import {
   alice,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Link } from '../../src/delegation/chain.js'
 import type { Did } from '../../src/did/did.js'
 import { didOf } from '../../src/did/did.js'
 import type { PublicKey } from '../../src/ed25519.js'
@@ -26,24 +27,22 @@ import {
 
 type Tokens = readonly Pick<Minted, 'token'>[]
 
-/** Opens a chain through the verdicts; says whether its signatures were asked at all. */
-async function open(verdicts: Verdicts, chain: Tokens, { now = NOW, rootKey = owner.publicKey } = {}) {
+/** Links that some call of `open` gave back: one that is given back again was not verified anew. */
+const seen = new WeakSet<Link>()
+
+/** Opens a chain through the verdicts; says which of its links were verified for it. */
+async function open(verdicts: Verdicts, chain: Tokens, { now = NOW, rootKey = owner.publicKey, recall = true } = {}) {
   const sealed = readTokens(
     chain.map(({ token }) => token),
     8,
+    recall ? verdicts.recall : undefined,
   )
-  let asked = 0
-  // a getter on the key tells when a signature is verified under it
-  const watched = new Proxy(rootKey, {
-    get(key, name) {
-      if (name === 'handle') asked += 1
-      return Reflect.get(key, name) as unknown
-    },
-  })
   const keys = { all: () => Promise.resolve([]), find: () => Promise.resolve(null) }
   const rules = { maxTtl: 86_400, binding: 'cnf', keys } as const
-  const opened = await verdicts.open(sealed, watched, rules, now, { link: null, opened: [] })
-  return { opened, wasAsked: asked > 0 }
+  const opened = await verdicts.open(sealed, rootKey, rules, now, { link: null, opened: [] })
+  const verified = opened.flatMap((link, index) => (seen.has(link) ? [] : [index]))
+  for (const link of opened) seen.add(link)
+  return { opened, verified, wasAsked: verified.length > 0 }
 }
 
 describe('a verdict', () => {
@@ -84,7 +83,46 @@ describe('a verdict', () => {
     await expect(open(verdicts, [root, leaf], { rootKey: mallory.publicKey })).rejects.toMatchObject({
       code: 'SIGNATURE_INVALID',
     })
-    expect((await open(verdicts, [root])).wasAsked).toBe(true)
+  })
+
+  test('covers what a chain begins with, and no more', async () => {
+    const verdicts = createVerdicts()
+    const root = await mint({ signer: owner, to: planner, until: 3600 })
+    const [one, two] = [await mint({ signer: planner, to: booker, parent: root }), await mint({ signer: planner, to: alice, parent: root })] // prettier-ignore
+    expect((await open(verdicts, [root, one])).verified).toEqual([0, 1])
+    expect((await open(verdicts, [root])).verified).toEqual([])
+    expect((await open(verdicts, [root, two])).verified).toEqual([1])
+    expect((await open(verdicts, [root, one])).verified).toEqual([])
+    const under = await mint({ signer: alice, to: mallory, parent: two })
+    expect((await open(verdicts, [root, two, under])).verified).toEqual([2])
+    expect(verdicts.size).toBe(4)
+  })
+
+  test('of a link is good as long as those of the links above it', async () => {
+    const [verdicts, [root, leaf]] = [createVerdicts(), await goodChain()]
+    await open(verdicts, [root])
+    expect((await open(verdicts, [root, leaf], { now: NOW + 200 })).verified).toEqual([1])
+    expect((await open(verdicts, [root, leaf], { now: NOW + 299 })).verified).toEqual([])
+    expect((await open(verdicts, [root, leaf], { now: NOW + 300 })).verified).toEqual([0, 1])
+  })
+
+  test('is found by the text of the token, also where it was read anew', async () => {
+    const [verdicts, chain] = [createVerdicts(), await goodChain()]
+    await open(verdicts, chain)
+    expect((await open(verdicts, chain, { recall: false })).verified).toEqual([])
+    const [root, leaf] = chain
+    // the signature finds the verdict, the whole text decides
+    const forged = `${root.token.slice(0, -86)}${leaf.token.slice(-86)}`
+    expect(verdicts.recall(forged)).toBeUndefined()
+    expect(verdicts.recall(leaf.token.slice(-86))).toBeUndefined()
+    expect(verdicts.recall(leaf.token)).toMatchObject({ token: leaf.token, digest: leaf.digest })
+  })
+
+  test('on a link below a parent that is signed anew is none', async () => {
+    const [verdicts, [root, leaf]] = [createVerdicts(), await goodChain()]
+    await open(verdicts, [root, leaf])
+    verdicts.forget(root.digest)
+    expect((await open(verdicts, [root, leaf])).verified).toEqual([0, 1])
   })
 
   test('is not kept of a chain that was refused', async () => {
@@ -98,7 +136,7 @@ describe('a verdict', () => {
 })
 
 describe('what is forgotten', () => {
-  test('takes every chain that holds it along, and no other', async () => {
+  test('takes all that stands below along, and nothing else', async () => {
     const verdicts = createVerdicts()
     const root = await mint({ signer: owner, to: planner })
     const chains = await Promise.all(
@@ -106,45 +144,45 @@ describe('what is forgotten', () => {
     )
     const stranger = await goodChain()
     const all: readonly Tokens[] = [...chains, [root], stranger]
-    const remembered = async (): Promise<boolean[]> => {
-      const seen = []
-      for (const chain of all) seen.push(!(await open(verdicts, chain)).wasAsked)
-      return seen
+    const verified = async (): Promise<number[][]> => {
+      const links = []
+      for (const chain of all) links.push((await open(verdicts, chain)).verified)
+      return links
     }
-    await remembered()
-    expect(await remembered()).toEqual([true, true, true, true, true])
+    await verified()
+    expect(await verified()).toEqual([[], [], [], [], []])
     verdicts.forget(chains[1]![1].digest)
-    expect(await remembered()).toEqual([true, false, true, true, true])
+    expect(await verified()).toEqual([[], [1], [], [], []])
     verdicts.forget(root.digest)
-    expect(await remembered()).toEqual([false, false, false, false, true])
+    expect(await verified()).toEqual([[0, 1], [1], [1], [], []])
     verdicts.forget(mallory.did)
-    expect(await remembered()).toEqual([true, true, false, true, true])
+    expect(await verified()).toEqual([[], [], [1], [], []])
     verdicts.forget(planner.did)
-    expect(verdicts.size).toBe(0)
+    expect(await verified()).toEqual([[0, 1], [1], [1], [], [0, 1]])
   })
 })
 
 describe('bounds', () => {
   test('entries: those used longest ago go', async () => {
-    const verdicts = createVerdicts({ entries: 3, characters: 3e6 })
+    const verdicts = createVerdicts({ entries: 6, characters: 3e6 })
     const chains = await Promise.all(Array.from({ length: 5 }, () => goodChain()))
     for (const chain of chains) await open(verdicts, chain)
-    expect(verdicts.size).toBe(3)
-    const kept = []
-    for (const chain of [...chains].reverse()) kept.push(!(await open(verdicts, chain)).wasAsked)
-    expect(kept).toEqual([true, true, true, false, false])
+    expect(verdicts.size).toBe(6)
+    const verified = []
+    for (const chain of [...chains].reverse()) verified.push((await open(verdicts, chain)).verified)
+    expect(verified).toEqual([[], [], [], [0, 1], [0, 1]])
   })
 
   test('characters: what is larger than all of it is not kept, and still opened', async () => {
     const chain = await goodChain()
-    const size = chain.reduce((sum, { token }) => sum + token.length, 0)
-    const small = createVerdicts({ entries: 10, characters: size - 1 })
-    expect((await open(small, chain)).opened).toHaveLength(2)
-    expect(small.size).toBe(0)
-    const fits = createVerdicts({ entries: 10, characters: size })
-    await open(fits, chain)
-    await open(fits, await goodChain())
-    expect(fits.size).toBe(1)
+    const size = Math.max(...chain.map(({ token }) => token.length))
+    const none = createVerdicts({ entries: 10, characters: 100 })
+    expect((await open(none, chain)).opened).toHaveLength(2)
+    expect(none.size).toBe(0)
+    const one = createVerdicts({ entries: 10, characters: size })
+    await open(one, chain)
+    await open(one, await goodChain())
+    expect(one.size).toBe(1)
   })
 })
 

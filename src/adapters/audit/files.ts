@@ -37,7 +37,12 @@ export async function place(path: string, bytes: Uint8Array | string): Promise<v
 /** Writes all of the bytes at a place of a file. */
 export async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   const { bytesWritten } = await file.write(bytes, 0, bytes.length, position)
-  if (bytesWritten < bytes.length) throw Object.assign(new Error('short write'), { code: 'ENOSPC' })
+  if (bytesWritten < bytes.length) throw shortWrite()
+}
+
+/** What a write that took only a part of the bytes means. */
+export function shortWrite(): Error {
+  return Object.assign(new Error('short write'), { code: 'ENOSPC' })
 }
 
 /** Makes names that were given or taken in a folder last. */

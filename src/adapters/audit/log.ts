@@ -2,6 +2,7 @@ import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatKey, type NoteSigner } from '../../audit/note.js'
 import { MAX_ENTRY } from '../../audit/tile.js'
+import { leafOf } from '../../audit/tree.js'
 import { ProcuraError } from '../../errors.js'
 import type { Audit, Clock } from '../../ports/world.js'
 import { attempt, JOURNAL, KEY, place, readIfThere, settle } from './files.js'
@@ -109,9 +110,9 @@ async function start(folder: string, signer: NoteSigner, clock: Clock): Promise<
     publication.stop()
     publishing ??= (async () => {
       try {
-        const { edge, entries } = await inTurn(() => tail.turn())
-        if (entries.length > 0) {
-          const grown = await publish(folder, edge, entries, signer)
+        const { edge, leaves } = await inTurn(() => tail.turn())
+        if (leaves.length > 0) {
+          const grown = await publish(folder, edge, leaves, signer)
           await inTurn(() => {
             tail.moved(grown)
           })
@@ -135,7 +136,7 @@ async function start(folder: string, signer: NoteSigner, clock: Clock): Promise<
       const cause = fault
       if (cause !== null && tail.bytes > MAX_WAITING) await attempt('its tiles', () => Promise.reject(cause))
       const recorded = new Promise<void>((done, failed) => {
-        queue.push({ entry, soon, done, failed })
+        queue.push({ leaf: leafOf(entry), soon, done, failed })
       })
       draining ??= inTurn(drain)
       await recorded

@@ -4,7 +4,7 @@ import { signCheckpoint } from '../../audit/checkpoint.js'
 import { grow, treeOf, type Edge } from '../../audit/edge.js'
 import type { NoteSigner } from '../../audit/note.js'
 import { tilePath, WIDTH } from '../../audit/tile.js'
-import { rootOf } from '../../audit/tree.js'
+import { rootOf, type Leaf } from '../../audit/tree.js'
 import { CHECKPOINT, listJournals, place, settle } from './files.js'
 
 /**
@@ -17,7 +17,7 @@ import { CHECKPOINT, listJournals, place, settle } from './files.js'
 export async function publish(
   folder: string,
   before: Edge,
-  written: readonly Uint8Array[],
+  written: readonly Leaf[],
   signer: NoteSigner,
 ): Promise<Edge> {
   const { edge, tiles } = grow(before, written)

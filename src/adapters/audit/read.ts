@@ -41,7 +41,7 @@ export async function* readRecords(folder: string, key: NoteKey, from = 0): Asyn
     }
     index = bundle * WIDTH + width
   }
-  for (const [at, entry] of written.entries()) {
+  for (const [at, { entry }] of written.entries()) {
     if (edge.size + at >= from) yield { index: edge.size + at, entry }
   }
 }
@@ -59,7 +59,7 @@ export async function entriesAt(
   const found = new Map<number, Uint8Array>()
   const bundles = new Map<number, number[]>()
   for (const number of numbers) {
-    const entry = written[number - edge.size]
+    const entry = written[number - edge.size]?.entry
     if (entry !== undefined) found.set(number, entry)
     else if (number < edge.size)
       bundles.set(Math.floor(number / WIDTH), [...(bundles.get(Math.floor(number / WIDTH)) ?? []), number])

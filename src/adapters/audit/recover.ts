@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openCheckpoint } from '../../audit/checkpoint.js'
 import { EMPTY_EDGE, treeOf, type Edge } from '../../audit/edge.js'
 import { readJournal } from '../../audit/journal.js'
 import type { NoteKey } from '../../audit/note.js'
 import { decodeBundle, hashesOf, tilePath, WIDTH, type TileName } from '../../audit/tile.js'
-import { isSame, leafHash, rootOf, type Hash, type Tree } from '../../audit/tree.js'
+import { isSame, leafHash, rootOf, type Hash, type Leaf, type Tree } from '../../audit/tree.js'
 import { ProcuraError } from '../../errors.js'
 import { CHECKPOINT, journalPath, listJournals, readIfThere, readTile } from './files.js'
 
@@ -14,7 +13,7 @@ export interface Recovered {
   /** what stands in tiles, under the checkpoint */
   readonly edge: Edge
   /** records of journals, after those */
-  readonly written: readonly Uint8Array[]
+  readonly written: readonly Leaf[]
   /** the log with them */
   readonly tree: Tree
   /** where the next record is written, and how many bytes of that count */
@@ -28,17 +27,18 @@ export interface Recovered {
 export async function recover(folder: string, key: NoteKey): Promise<Recovered> {
   const note = await readIfThere(join(folder, CHECKPOINT))
   const edge = note === null ? EMPTY_EDGE : await readEdge(folder, openCheckpoint(note, key))
-  const written: Uint8Array[] = []
+  const written: Leaf[] = []
   let tree = treeOf(edge)
   let [journal, whole, torn] = [journalPath(folder, edge.size), 0, 0]
   for (const { start, path } of await listJournals(folder)) {
     if (start < edge.size) continue // its records are in tiles
     if (torn > 0) throw broken(`${journal} is torn, and not the last`)
     if (start !== tree.size) throw broken(`records ${tree.size} to ${start - 1} are missing`)
-    const bytes = await readFile(path)
+    const bytes = await readIfThere(path)
+    if (bytes === null) throw broken(`${path} went away while it was read`)
     const read = readJournal(bytes, tree)
     for (const frame of read.frames) {
-      written.push(...frame.entries)
+      written.push(...frame.leaves)
       tree = frame.tree
     }
     ;[journal, whole, torn] = [path, read.whole, bytes.length - read.whole]

@@ -1,13 +1,13 @@
 import { encodeFrame } from '../../audit/journal.js'
 import type { Edge } from '../../audit/edge.js'
-import { extend, leafHash } from '../../audit/tree.js'
+import { extend, type Leaf } from '../../audit/tree.js'
 import { journalPath } from './files.js'
 import { journalFile } from './journal-file.js'
 import type { Recovered } from './recover.js'
 
 /** A record that waits for its answer. */
 export interface Waiting {
-  readonly entry: Uint8Array
+  readonly leaf: Leaf
   /** answered when it is written, before it is on the disk */
   readonly soon: boolean
   readonly done: () => void
@@ -28,7 +28,7 @@ export interface Tail {
   /** Everything that was answered is on the disk. */
   sync(): Promise<void>
   /** What stands in journals so far, which is on the disk; what is written from now on goes to the next journal. */
-  turn(): Promise<{ readonly edge: Edge; readonly entries: readonly Uint8Array[] }>
+  turn(): Promise<{ readonly edge: Edge; readonly leaves: readonly Leaf[] }>
   /** What was there at the last `turn` stands in tiles now, up to this edge. */
   moved(edge: Edge): void
   close(): Promise<void>
@@ -55,10 +55,11 @@ export async function openTail(folder: string, found: Recovered): Promise<Tail> 
     isDamaged = false
   }
 
-  async function append(entries: readonly Uint8Array[]): Promise<void> {
-    if (entries.length === 0) return
-    const grown = extend(tree, entries.map(leafHash))
-    await risk(() => journal.append(encodeFrame({ entries, tree: grown })))
+  async function append(leaves: readonly Leaf[]): Promise<void> {
+    if (leaves.length === 0) return
+    const hashes = leaves.map(({ hash }) => hash)
+    const grown = extend(tree, hashes)
+    await risk(() => journal.append(encodeFrame({ leaves, tree: grown })))
     tree = grown
   }
 
@@ -84,18 +85,18 @@ export async function openTail(folder: string, found: Recovered): Promise<Tail> 
       return written.length
     },
     get bytes() {
-      return written.reduce((sum, entry) => sum + entry.length, 0)
+      return written.reduce((sum, { entry }) => sum + entry.length, 0)
     },
     async write(batch) {
       if (isDamaged) await sync()
-      await append(batch.map(({ entry }) => entry))
+      await append(batch.map(({ leaf }) => leaf))
       const [early, late] = [batch.filter(({ soon }) => soon), batch.filter(({ soon }) => !soon)]
-      written.push(...early.map(({ entry }) => entry))
+      written.push(...early.map(({ leaf }) => leaf))
       for (const { done } of early) done()
       if (late.length === 0) return
       await sync()
       // in the order in which they stand in the journal
-      written.splice(written.length - early.length, early.length, ...batch.map(({ entry }) => entry))
+      written.splice(written.length - early.length, early.length, ...batch.map(({ leaf }) => leaf))
       for (const { done } of late) done()
     },
     sync,
@@ -103,7 +104,7 @@ export async function openTail(folder: string, found: Recovered): Promise<Tail> 
       await sync()
       await journal.close()
       if (written.length > 0) journal = journalFile(journalPath(folder, tree.size), 0)
-      return { edge, entries: [...written] }
+      return { edge, leaves: [...written] }
     },
     moved(to) {
       written = written.slice(to.size - edge.size)

@@ -184,7 +184,7 @@ async function entriesOfJournals(folder: string, from: Tree, findings: Finding[]
     }
     const bytes = await readFile(path)
     const { frames, whole } = readJournal(bytes, tree)
-    entries.push(...frames.flatMap(frame => frame.entries))
+    entries.push(...frames.flatMap(({ leaves }) => leaves.map(({ entry }) => entry)))
     tree = frames.at(-1)?.tree ?? tree
     if (whole < bytes.length) {
       findings.push({ from: tree.size, to: tree.size, what: `and what follows is torn or changed in ${path}` })

@@ -13,9 +13,10 @@ export interface DelegateOptions extends WrittenOptions, Output {
   readonly chain?: string
 }
 
-/** What the command needs: the agent that hands on. */
+/** What the command needs. */
 export interface DelegateWorld extends WrittenWorld {
-  readonly agent: Pick<Agent, 'delegate'>
+  /** the agent that hands on, opened once what is asked can be read */
+  readonly asAgent: (run: (agent: Pick<Agent, 'delegate'>) => Promise<void>) => Promise<void>
 }
 
 /**
@@ -37,6 +38,8 @@ export async function delegateCommand(options: DelegateOptions, world: DelegateW
     ...(recipients === undefined ? {} : { recipients }),
     chain: options.chain,
   }
-  const { chain, digest, id, validUntil, authority } = await world.agent.delegate(delegation)
-  showGranted(world.terminal, options, { to, digest, id, validUntil, chain, authority }, seconds)
+  await world.asAgent(async agent => {
+    const { chain, digest, id, validUntil, authority } = await agent.delegate(delegation)
+    showGranted(world.terminal, options, { to, digest, id, validUntil, chain, authority }, seconds)
+  })
 }

@@ -56,7 +56,8 @@ export async function fsckCommand(
 ): Promise<number> {
   const [reached, before] = [await store.reached(), await store.stands()]
   const isBehind = before.sequence < reached.sequence || before.auditSize < reached.auditSize
-  const done = isBehind && reconcile ? await store.reconcile() : null
+  // a database that is not behind this log may still lack what it tells: it was reconciled with the log of another process
+  const done = reconcile ? await store.reconcile() : null
   const findings = await store.findings(progressOf('checks', stream))
   if (output === 'json')
     terminal.print(JSON.stringify({ reached, stands: before, isBehind, reconciled: done, findings }))

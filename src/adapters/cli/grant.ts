@@ -10,9 +10,10 @@ import { readWrittenOptions, type WrittenOptions, type WrittenWorld } from './wr
 /** Options of `procura grant`. */
 export interface GrantOptions extends WrittenOptions, Output {}
 
-/** What the command needs: the service as its operator. */
+/** What the command needs. */
 export interface GrantWorld extends WrittenWorld {
-  readonly admin: { readonly api: Pick<Client, 'grant'> }
+  /** the service as its operator, reached once what is asked can be read */
+  readonly asAdmin: (run: (admin: { readonly api: Pick<Client, 'grant'> }) => Promise<void>) => Promise<void>
 }
 
 /**
@@ -26,13 +27,11 @@ export async function grantCommand(options: GrantOptions, world: GrantWorld): Pr
   if (to === null) throw usageFault('--to is due: who receives it')
   const audience = draft.audience.length === 0 ? origins : draft.audience
   const authority = { ...draft, audience } as unknown as JsonObject
-  const { credential, ...issued } = await world.admin.api.grant({ body: { to, ttl: seconds, authority } })
-  showGranted(
-    world.terminal,
-    options,
-    { ...issued, to, chain: [credential], authority: authorityIn(credential) },
-    seconds,
-  )
+  await world.asAdmin(async ({ api }) => {
+    const { credential, ...issued } = await api.grant({ body: { to, ttl: seconds, authority } })
+    const granted = { ...issued, to, chain: [credential], authority: authorityIn(credential) }
+    showGranted(world.terminal, options, granted, seconds)
+  })
 }
 
 /** How long something lives. @throws a usage fault */

@@ -78,6 +78,12 @@ const HEAD = {
   connection: 'close',
 }
 
+/** Announcements as a stream writes them, and the number of the last. */
+interface Piece {
+  readonly bytes: Uint8Array
+  readonly cursor: number
+}
+
 interface Beat {
   readonly token: string
   readonly last: number
@@ -88,6 +94,7 @@ export function serveFeed(parts: FeedParts): ServedFeed {
   const { outbox, bell, keys, clock, heartbeat = HEARTBEAT * 1000, patience = 10_000, maxReaders = 1000 } = parts
   const signed = new LRUCache<string, string>({ max: KEPT })
   const readers = new Map<ServerResponse, () => void>()
+  const asking = new Map<number, Promise<Piece | null>>()
   let timer: NodeJS.Timeout | null = null
   let looking = false
   let isClosed = false
@@ -122,6 +129,21 @@ export function serveFeed(parts: FeedParts): ServedFeed {
         return { seq: one.seq, token }
       }),
     )
+  }
+
+  /** What a stream gets next, and where it stands then; readers that stand at one place share the question and its answer. */
+  function next(after: number): Promise<Piece | null> {
+    const asked =
+      asking.get(after) ??
+      tokens(after, AT_ONCE)
+        .then(some => {
+          const newest = some.at(-1)
+          const text = some.map(({ seq, token }) => `id: ${seq}\n${eventOf(token)}`).join('')
+          return newest === undefined ? null : { bytes: Buffer.from(text), cursor: newest.seq }
+        })
+        .finally(() => asking.delete(after))
+    asking.set(after, asked)
+    return asked
   }
 
   function look(): void {
@@ -162,7 +184,7 @@ export function serveFeed(parts: FeedParts): ServedFeed {
     })
   }
 
-  async function write(to: ServerResponse, text: string): Promise<void> {
+  async function write(to: ServerResponse, text: string | Uint8Array): Promise<void> {
     if (!readers.has(to) || to.write(text)) return
     await once(to, 'drain', { signal: AbortSignal.timeout(patience) })
   }
@@ -171,11 +193,10 @@ export function serveFeed(parts: FeedParts): ServedFeed {
     let cursor = after
     await write(to, eventOf((await beat()).token))
     for (let due = 0; readers.has(to);) {
-      const some = await tokens(cursor, AT_ONCE)
-      const newest = some.at(-1)
-      if (newest !== undefined) {
-        await write(to, some.map(({ seq, token }) => `id: ${seq}\n${eventOf(token)}`).join(''))
-        cursor = newest.seq
+      const piece = await next(cursor)
+      if (piece !== null) {
+        await write(to, piece.bytes)
+        cursor = piece.cursor
         continue
       }
       const left = due - performance.now()

@@ -1,6 +1,7 @@
 import { OPERATIONS } from '../../api/operations.js'
 import type { Did } from '../../did/did.js'
 import type { Hosting } from '../../did/hosting.js'
+import { signatureBackend } from '../../ed25519.js'
 import { ProcuraError, toProcuraError } from '../../errors.js'
 import type { JsonObject } from '../../json.js'
 import { MAX_PRESENTATION } from '../../presentation/presentation.js'
@@ -71,7 +72,8 @@ export function publicRoutes(serve: Serve, parts: PublicParts): void {
   serve(OPERATIONS.readyz, async ({ reply }) => {
     const names = Object.keys(checks)
     const all = await Promise.all(names.map(async name => [name, await resultOf(checks[name])] as const))
-    const answer = { ready: all.every(([, { ok }]) => ok), checks: Object.fromEntries(all) }
+    const ready = all.every(([, { ok }]) => ok)
+    const answer = { ready, checks: Object.fromEntries(all), signatures: signatureBackend() }
     void reply.header('cache-control', 'no-store')
     if (answer.ready) return answer
     const failing = all.filter(([, { ok }]) => !ok).map(([name]) => name)

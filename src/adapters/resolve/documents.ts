@@ -15,11 +15,11 @@ export const MAX_DOCUMENT_BYTES = 65_536
 
 /** A DID document as it was served, and as it is understood. */
 export interface Resolved {
-  readonly json: JsonObject
+  json(): JsonObject
   readonly document: DidDocument
 }
 
-/** How much is kept: documents, and their bytes together. */
+/** How much is kept: documents, and their bytes in memory together. */
 export interface Bounds {
   readonly max: number
   readonly maxBytes: number
@@ -35,6 +35,9 @@ export interface Documents {
 
 /** Answers for DIDs of this service; `null` for all others. */
 export type Hosted = (did: Did) => JsonObject | null | Promise<JsonObject | null>
+
+/** Bytes in memory of a verification method, its key or what is wrong with it. */
+const METHOD_BYTES = 2048
 
 const ACCEPT = 'application/did+json, application/did+ld+json;q=0.9, application/json;q=0.8'
 
@@ -59,7 +62,7 @@ export function createDocuments(
   return {
     async read(did) {
       const own = await hosted?.(did)
-      if (own !== undefined && own !== null) return { json: own, document: readDidDocument(did, own) }
+      if (own !== undefined && own !== null) return { json: () => own, document: understand(did, own) }
       const copy = kept.get(did)
       if (copy !== undefined && watch.age(copy.asked) < MAX_DOCUMENT_AGE) return copy.resolved
       kept.delete(did)
@@ -72,6 +75,15 @@ export function createDocuments(
   }
 }
 
+/** The same object says the same. */
+const understood = new WeakMap<JsonObject, DidDocument>()
+
+function understand(did: Did, own: JsonObject): DidDocument {
+  const document = understood.get(own) ?? readDidDocument(did, own)
+  understood.set(own, document)
+  return document
+}
+
 async function fetchDocument(did: Did, fetch: GuardedFetch): Promise<Resolved & { readonly size: number }> {
   const reply = await fetch.get(didWebUrl(did), { maxBytes: MAX_DOCUMENT_BYTES, accept: ACCEPT })
   switch (reply.kind) {
@@ -82,17 +94,19 @@ async function fetchDocument(did: Did, fetch: GuardedFetch): Promise<Resolved & 
     case 'unchanged':
       throw new ProcuraError('DID_RESOLUTION', { did, why: 'status 304' })
     case 'content': {
-      const json = readJson(did, reply.body)
-      // LRUCache counts from 1
-      return { json, document: readDidDocument(did, json), size: Math.max(1, reply.body.length) }
+      const { text, value } = readJson(did, reply.body)
+      const document = readDidDocument(did, value)
+      // the text is kept, because a tree can weigh fifteen times as much
+      const json = (): JsonObject => JSON.parse(text) as JsonObject
+      return { json, document, size: 2 * text.length + METHOD_BYTES * document.methods }
     }
   }
 }
 
-function readJson(did: Did, body: Uint8Array): JsonObject {
+function readJson(did: Did, body: Uint8Array): { readonly text: string; readonly value: JsonObject } {
   try {
-    const { value } = parseJson(body, 'DID document')
-    if (isObject(value)) return value
+    const { text, value } = parseJson(body, 'DID document')
+    if (isObject(value)) return { text, value }
   } catch (cause) {
     if (!isProcuraError(cause)) throw cause
     throw new ProcuraError('DID_RESOLUTION', { did, why: cause.message }, { cause })

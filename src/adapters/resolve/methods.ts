@@ -36,7 +36,7 @@ export function createMethods(documents: Documents): Methods {
         return refusal('invalidDid', messageOf(error))
       }
       try {
-        return resolution((await documents.read(did)).json)
+        return resolution((await documents.read(did)).json())
       } catch (error) {
         return refusal('notFound', messageOf(error))
       }

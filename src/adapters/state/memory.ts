@@ -7,7 +7,6 @@ import type {
   Held,
   Ledger,
   ListVersions,
-  Nonces,
   RevocationEvent,
   Revocations,
   Settlement,
@@ -16,9 +15,11 @@ import type {
 } from '../../ports/deciding.js'
 import type { Clock, Ids } from '../../ports/world.js'
 import type { UnixSeconds } from '../../time.js'
+import { CAPACITY, SPARE, unavailable, type Sized } from './capacity.js'
+import { memoryNonces } from './memory-nonces.js'
 
-/** Entries held at once: at 120 s a presentation, about 8 000 accepted a second. */
-const CAPACITY = 1_000_000
+export { memoryNonces } from './memory-nonces.js'
+
 /** Reservations held at once. */
 const MAX_HOLDS = 20_000
 
@@ -42,28 +43,39 @@ export interface MemoryLedgerOptions {
 export function memoryLedger(
   clock: Clock,
   { capacity = CAPACITY, maxHolds = MAX_HOLDS, budgets }: MemoryLedgerOptions,
-): Ledger {
+): Ledger & Sized {
   const startedAt = clock.now()
   const used = new Map<string, UnixSeconds>()
   const spent = new Map<string, { amount: number; until: UnixSeconds }>()
   const calls = new Map<string, readonly UnixSeconds[]>()
   const holds = new Map<string, { readonly held: Held; readonly charges: readonly Charge[] }>()
 
+  /** Uses held after the last look for those that ended. */
+  let left = 0
+  let forgotAt = -Infinity
+  /** At most once a second: what did not end by now ends in another one. */
   const forget = (now: UnixSeconds): void => {
+    if (now <= forgotAt) return
+    forgotAt = now
     for (const [key, until] of used) if (until < now) used.delete(key)
     for (const [account, { until }] of spent) if (until < now) spent.delete(account)
     for (const [account, times] of calls) if ((times.at(-1) ?? 0) + LONGEST_WINDOW < now) calls.delete(account)
+    left = used.size
   }
   const spentOn = ({ account }: Charge): number => spent.get(account)?.amount ?? 0
   const callsOf = ({ account, per }: Throttle, now: UnixSeconds): readonly UnixSeconds[] =>
     (calls.get(account) ?? []).filter(at => at >= now - per)
 
+  /** When all were seen to be open; one that closes, or another second, may make room. */
+  let fullAt: UnixSeconds | null = null
   /** Makes room for one more by forgetting the oldest that has ended: asked for again, it is not found. */
   const hasRoom = (now: UnixSeconds): boolean => {
     if (holds.size < maxHolds) return true
+    if (now === fullAt) return false
     for (const id of holds.keys()) {
       if (standing(id, now)?.state !== 'open') return holds.delete(id)
     }
+    fullAt = now
     return false
   }
 
@@ -75,7 +87,8 @@ export function memoryLedger(
       throw unavailable('issued before this process started, or by a clock ahead')
     }
     const isFull = (): boolean => used.size + uses.length > capacity
-    if (isFull()) forget(now)
+    // a look costs as much as there is, so it is due when there is twice as much
+    if (isFull() || used.size > 2 * left + SPARE) forget(now)
     if (isFull()) throw unavailable('too many presentations at once')
     if (hold !== null && !hasRoom(now)) throw unavailable('too many reservations at once')
     if (uses.some(({ key }, index) => used.has(key) || uses.findIndex(one => one.key === key) < index)) return 'used'
@@ -96,6 +109,9 @@ export function memoryLedger(
   }
 
   return {
+    get size() {
+      return used.size
+    },
     probe: settlement => inOneStep(() => refusal(settlement)),
     settle: settlement =>
       inOneStep(() => {
@@ -113,6 +129,7 @@ export function memoryLedger(
         const charges = held.state === 'open' && to === 'released' ? (holds.get(id)?.charges ?? []) : []
         for (const one of charges) spent.set(one.account, { amount: spentOn(one) - one.amount, until: one.until })
         holds.set(id, { held: { ...held, state }, charges: [] })
+        fullAt = null
         return state
       }),
   }
@@ -121,10 +138,6 @@ export function memoryLedger(
 /** Nothing else runs in between; what it throws is the promise's. */
 function inOneStep<T>(work: () => T): Promise<T> {
   return Promise.resolve().then(work)
-}
-
-function unavailable(why: string): ProcuraError {
-  return new ProcuraError('REPLAY_UNAVAILABLE', { why })
 }
 
 /** Events learned by this process: at most `capacity`, above it STATUS_UNAVAILABLE. */
@@ -171,7 +184,7 @@ export function memoryVersions(): ListVersions {
 }
 
 /** Chains kept by this process: at most `capacity`, with `characters` in all, those used last. */
-export function memoryChains(clock: Clock, capacity = 10_000, characters = 64 * 1024 * 1024): Chains {
+export function memoryChains(clock: Clock, capacity = 10_000, characters = 16 * 1024 * 1024): Chains {
   const kept = new LRUCache<string, { readonly tokens: readonly string[]; readonly until: UnixSeconds }>({
     max: capacity,
     maxSize: characters,
@@ -186,31 +199,6 @@ export function memoryChains(clock: Clock, capacity = 10_000, characters = 64 * 
       const found = kept.get(leaf)
       return Promise.resolve(found === undefined || found.until <= clock.now() ? null : found.tokens)
     },
-  }
-}
-
-/** Seconds a nonce is good for. */
-export const NONCE_TTL = 60
-
-/** Nonces handed out by this process. */
-export function memoryNonces(clock: Clock, ids: Ids, capacity = CAPACITY): Nonces {
-  const open = new Map<string, UnixSeconds>()
-  return {
-    issue(self) {
-      const now = clock.now()
-      if (open.size >= capacity) for (const [old, until] of open) if (until < now) open.delete(old)
-      if (open.size >= capacity) return Promise.reject(unavailable('too many challenges at once'))
-      const nonce = ids.token()
-      open.set(`${self} ${nonce}`, now + NONCE_TTL)
-      return Promise.resolve(nonce)
-    },
-    consume(self, nonce) {
-      const name = `${self} ${nonce}`
-      const until = open.get(name)
-      open.delete(name)
-      return Promise.resolve(until !== undefined && clock.now() <= until)
-    },
-    isOpen: (self, nonce) => Promise.resolve(clock.now() <= (open.get(`${self} ${nonce}`) ?? -1)),
   }
 }
 

@@ -3,6 +3,7 @@ import { DIDStore, Identifier, Key, KeyStore } from '@veramo/data-store'
 import type { DataSource } from 'typeorm'
 import { gatheringOn } from './gathering.js'
 import { changed, insertMissing } from './insert.js'
+import { readShared } from './reading.js'
 
 interface KeyRow {
   readonly kid: string
@@ -84,10 +85,8 @@ export class ProcuraDidStore extends DIDStore {
     return (await changed(this.#dataSource, sql, [did, keys[0]?.kid])) === 1 || super.importDID(identifier)
   }
 
-  #rows(column: 'did' | 'alias', value: string): Promise<DidRow[]> {
-    return this.#dataSource.query<DidRow[]>(`${DID}${column} = ${this.#dataSource.driver.createParameter('', 0)}`, [
-      value,
-    ])
+  #rows(column: 'did' | 'alias', value: string): Promise<readonly DidRow[]> {
+    return readShared<DidRow>(this.#dataSource, `${DID}${column} = ?`, [value])
   }
 }
 
@@ -102,8 +101,7 @@ export class ProcuraKeyStore extends KeyStore {
 
   /** By kid. @throws Error `Key not found` */
   override async getKey({ kid }: { kid: string }): Promise<IKey> {
-    const sql = `SELECT ${KEY} FROM "key" k WHERE k.kid = ${this.#dataSource.driver.createParameter('', 0)}`
-    const [row] = await this.#dataSource.query<KeyRow[]>(sql, [kid])
+    const [row] = await readShared<KeyRow>(this.#dataSource, `SELECT ${KEY} FROM "key" k WHERE k.kid = ?`, [kid])
     if (row === undefined) throw new Error('Key not found')
     return keyOf(row)
   }

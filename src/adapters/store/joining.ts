@@ -100,6 +100,12 @@ export abstract class JoiningDataSource extends DataSource {
     return this.#current.getStore() === undefined
   }
 
+  /**
+   * The rows of one statement that changes nothing, with `?` for its parameters. It sees every commit that was answered
+   * before, and belongs to no transaction. @throws STORAGE_UNAVAILABLE
+   */
+  abstract readApart<R>(sql: string, parameters: readonly unknown[]): Promise<R[]>
+
   /** A runner that joins nothing. */
   protected abstract ownRunner(mode: ReplicationMode): QueryRunner
 

@@ -2,6 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { QueryFailedError, type QueryRunner, type ReplicationMode } from 'typeorm'
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
+import { ProcuraError } from '../../errors.js'
+import { Circuit } from '../circuit.js'
 import { asOpeningError } from './failure.js'
 import { Installation } from './installation.js'
 import { JoiningDataSource } from './joining.js'
@@ -11,8 +13,8 @@ import { SCHEMA } from './schema.js'
 
 /** Connections of one process; everything else waits for its turn. */
 const CONNECTIONS = 10
-/** Milliseconds until a server that does not answer counts as gone. */
-const CONNECT_TIMEOUT = 3_000
+/** Milliseconds for a new connection, and for a sign of life. */
+const CONNECT_TIMEOUT = 2_000
 /** Milliseconds of one statement, waits for locks included: as the server counts, and as we do if it hangs. */
 const STATEMENT_TIMEOUT = 8_000
 const ANSWER_TIMEOUT = 10_000
@@ -36,6 +38,7 @@ class QuietClient extends pg.Client {
 /** One PostgreSQL database, with a bounded pool of connections. */
 export class PostgresDataSource extends JoiningDataSource {
   declare readonly driver: PostgresDriver
+  readonly #circuit: Circuit
   #patience = ANSWER_TIMEOUT
 
   constructor({ url, name }: PostgresPlace) {
@@ -60,6 +63,13 @@ export class PostgresDataSource extends JoiningDataSource {
       },
       { place: name, connections: CONNECTIONS },
     )
+    const refusal = (why: string): Error => new ProcuraError('STORAGE_UNAVAILABLE', { why: `${name}: ${why}` })
+    this.#circuit = new Circuit({
+      probe: () => this.#probe(),
+      refusal,
+      most: Infinity, // turns bound them
+      onOpen: () => this.turns.dismiss(refusal('no sign of life')),
+    })
   }
 
   /**
@@ -80,9 +90,33 @@ export class PostgresDataSource extends JoiningDataSource {
     this.#patience = ANSWER_TIMEOUT
   }
 
+  override readApart<R>(sql: string, parameters: readonly unknown[]): Promise<R[]> {
+    return this.query<R[]>(sql, [...parameters])
+  }
+
   protected override ownRunner(mode: ReplicationMode): QueryRunner {
-    const runner = new PostgresTurnRunner(this.driver, mode, this.turns, this.place, this.#patience)
+    const { place, turns } = this
+    const runner = new PostgresTurnRunner(this.driver, mode, { place, turns, circuit: this.#circuit }, this.#patience)
     return Object.assign(runner, { manager: this.createEntityManager(runner) })
+  }
+
+  protected override async closeConnections(): Promise<void> {
+    this.#circuit.close()
+    await super.closeConnections()
+  }
+
+  /** A sign of life, over a connection of its own: those of the pool may wait for a lock. A server that refuses lives. */
+  async #probe(): Promise<void> {
+    const { options } = this.driver.master as pg.Pool
+    const client = new QuietClient({ ...(options as pg.ClientConfig), query_timeout: CONNECT_TIMEOUT })
+    try {
+      await client.connect()
+      await client.query('SELECT 1')
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError)) throw error
+    } finally {
+      void client.end().catch(() => undefined)
+    }
   }
 
   async #migrateOnce(): Promise<void> {

@@ -5,7 +5,7 @@ type Handler = (this: Statement, error: Error | null, rows?: unknown[]) => void
 
 /** Statements kept ready at once, a few kB each. */
 const KEPT = 200
-const OFTEN = /^(?:SELECT|INSERT|UPDATE|DELETE)\b/
+const OFTEN = /^(?:SELECT|INSERT|UPDATE|DELETE)\b/i
 
 /**
  * A connection that prepares what it is asked often once, and then runs it in one step where the driver would take three.

@@ -1,9 +1,9 @@
-import { In } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
-import type { Revocations } from '../../ports/deciding.js'
+import type { RevocationEvent, Revocations } from '../../ports/deciding.js'
 import type { Database } from './database.js'
 import { InstallationTable } from './entities.js'
 import { insertMissing } from './insert.js'
+import { readRows } from './reading.js'
 import { EventTable } from './state-entities.js'
 
 /** Name of the row that events and commit points lock; the migration made it. */
@@ -16,7 +16,6 @@ const TURN = 'lock events'
  */
 export function revocationsOf(database: Database): Revocations {
   const { dataSource } = database
-  const events = dataSource.getRepository(EventTable)
   const canLock = dataSource.options.type === 'postgres'
   const unavailable = (cause: unknown): never => {
     throw new ProcuraError('STATUS_UNAVAILABLE', { list: 'events', why: 'they cannot be read' }, { cause })
@@ -39,7 +38,10 @@ export function revocationsOf(database: Database): Revocations {
     async about(targets, signers) {
       try {
         if (database.isInTransaction()) await lock('pessimistic_read')
-        return await events.findBy({ target: In([...targets]), signer: In([...signers]) })
+        if (targets.length === 0 || signers.length === 0) return []
+        const [some, these] = [targets, signers].map(all => all.map(() => '?').join(', '))
+        const sql = `SELECT target, signer FROM revocation_event WHERE target IN (${some}) AND signer IN (${these})`
+        return await readRows<RevocationEvent>(dataSource, sql, [...targets, ...signers])
       } catch (error) {
         return unavailable(error)
       }

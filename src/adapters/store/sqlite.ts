@@ -5,7 +5,7 @@ import sqlite3, { type Database } from 'sqlite3'
 import type { DataSource, QueryRunner } from 'typeorm'
 import type { SqliteDriver } from 'typeorm/driver/sqlite/SqliteDriver.js'
 import { ProcuraError } from '../../errors.js'
-import { asOpeningError } from './failure.js'
+import { asOpeningError, asStorageError } from './failure.js'
 import { JoiningDataSource } from './joining.js'
 import { PreparedConnection } from './prepared.js'
 import { SCHEMA } from './schema.js'
@@ -14,12 +14,16 @@ import { SqliteTurnRunner } from './sqlite-runner.js'
 const MEMORY = ':memory:'
 /** How long SQLite waits for another process, in milliseconds. */
 const BUSY_TIMEOUT = 5_000
+/** Milliseconds for which readers take the file to be where it was; whoever writes looks each time. */
+const LOOK = 100
 
 /** One SQLite file, or one in memory, with one writer per process and any number of processes. */
 export class SqliteDataSource extends JoiningDataSource {
   declare readonly driver: SqliteDriver
   readonly #inode: number | undefined
   #prepared: PreparedConnection | undefined
+  #reader: Promise<Reader> | undefined
+  #lookedAt = 0
 
   /** @param file - an absolute path of a file that is there, or `:memory:` */
   constructor(file: string) {
@@ -38,6 +42,28 @@ export class SqliteDataSource extends JoiningDataSource {
     this.#inode = inodeOf(file)
   }
 
+  /** On a connection of its own: a reader of a file in WAL mode waits for no writer, and no writer for it. */
+  override async readApart<R>(sql: string, parameters: readonly unknown[]): Promise<R[]> {
+    if (this.place === MEMORY) return this.query<R[]>(sql, [...parameters])
+    if (!this.isInitialized) throw new ProcuraError('STORAGE_UNAVAILABLE', { why: `${this.place}: closed` })
+    const now = performance.now()
+    if (now - this.#lookedAt > LOOK) {
+      this.#requireFile()
+      this.#lookedAt = now
+    }
+    try {
+      const { statements } = await (this.#reader ??= openReader(this.place))
+      return await new Promise((resolve, reject) => {
+        statements.all(sql, [...parameters], (error, rows) => {
+          if (error === null) resolve(rows as R[])
+          else reject(error)
+        })
+      })
+    } catch (error) {
+      throw asStorageError(error, this.place)
+    }
+  }
+
   protected override ownRunner(): QueryRunner {
     const connection = (): PreparedConnection =>
       (this.#prepared ??= new PreparedConnection(this.driver.databaseConnection as Database))
@@ -47,6 +73,7 @@ export class SqliteDataSource extends JoiningDataSource {
 
   protected override async closeConnections(): Promise<void> {
     this.#prepared?.forget()
+    await this.#reader?.then(closeReader)
     await super.closeConnections()
   }
 
@@ -55,6 +82,32 @@ export class SqliteDataSource extends JoiningDataSource {
     if (this.place === MEMORY || inodeOf(this.place) === this.#inode) return
     throw new ProcuraError('STORAGE_UNAVAILABLE', { why: `${this.place}: not the file that was opened` })
   }
+}
+
+interface Reader {
+  readonly database: Database
+  readonly statements: PreparedConnection
+}
+
+function openReader(file: string): Promise<Reader> {
+  return new Promise((resolve, reject) => {
+    const database = new sqlite3.Database(file, sqlite3.OPEN_READWRITE, error => {
+      if (error === null) resolve({ database, statements: new PreparedConnection(database) })
+      else reject(error)
+    })
+    database.configure('busyTimeout', BUSY_TIMEOUT)
+    database.run('PRAGMA query_only = ON')
+  })
+}
+
+function closeReader({ database, statements }: Reader): Promise<void> {
+  statements.forget()
+  return new Promise((resolve, reject) => {
+    database.close(error => {
+      if (error === null) resolve()
+      else reject(error)
+    })
+  })
 }
 
 function inodeOf(file: string): number | undefined {

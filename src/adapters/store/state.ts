@@ -1,4 +1,4 @@
-import { LessThan, MoreThan, MoreThanOrEqual, type DataSource } from 'typeorm'
+import { LessThan, MoreThanOrEqual, type DataSource } from 'typeorm'
 import { ProcuraError } from '../../errors.js'
 import type { Chains, ListVersions, Nonces, State } from '../../ports/deciding.js'
 import type { Clock, Ids } from '../../ports/world.js'
@@ -6,6 +6,7 @@ import type { Database } from './database.js'
 import { feedPositionsOf } from './feed-positions.js'
 import { deleteOne, insertMissing } from './insert.js'
 import { ledgerOf, translate } from './ledger.js'
+import { readRows, readShared } from './reading.js'
 import { revocationsOf } from './revocations.js'
 import { ChainTable, NonceTable, VersionTable } from './state-entities.js'
 
@@ -64,18 +65,24 @@ function chainsOf(dataSource: DataSource, clock: Clock, max: number): Chains {
     },
     find: leaf =>
       translate('REPLAY_UNAVAILABLE', async () => {
-        const row = await chains.findOneBy({ leaf, until: MoreThan(clock.now()) })
-        return row === null ? null : (JSON.parse(row.tokens) as readonly string[])
+        const sql = 'SELECT tokens FROM verifier_chain WHERE leaf = ? AND "until" > ?'
+        const [row] = await readRows<{ readonly tokens: string }>(dataSource, sql, [leaf, clock.now()])
+        return row === undefined ? null : (JSON.parse(row.tokens) as readonly string[])
       }),
   }
 }
+
+const HIGHEST = 'SELECT version FROM list_version WHERE issuer = ? AND url = ?'
 
 function versionsOf(dataSource: DataSource): ListVersions {
   const versions = dataSource.getRepository(VersionTable)
   return {
     async raise(issuer, url, version) {
       try {
-        const highest = async (): Promise<number> => (await versions.findOneBy({ issuer, url }))?.version ?? -1
+        const highest = async (): Promise<number> => {
+          const [row] = await readShared<{ readonly version: number | string }>(dataSource, HIGHEST, [issuer, url])
+          return Number(row?.version ?? -1)
+        }
         const known = await highest()
         // it only rises, so who is not above it needs no turn to write
         if (version <= known) return known

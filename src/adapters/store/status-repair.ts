@@ -1,10 +1,11 @@
-import type { DataSource } from 'typeorm'
+import { IsNull, Not, type DataSource } from 'typeorm'
 import type { Did } from '../../did/did.js'
 import type { Transactions } from '../../ports/world.js'
 import type { UnixSeconds } from '../../time.js'
 import type { Flaw } from './flaw.js'
-import { insertMissing } from './insert.js'
-import { BitTable, BlockTable, ListTable, SequenceTable } from './status-entities.js'
+import { insertAllMissing, insertMissing } from './insert.js'
+import { BitTable, BlockTable, ListTable, SequenceTable, type BlockRow, type ListRow } from './status-entities.js'
+import { MAX_BLOCK, ROWS_AT_ONCE } from './status-rows.js'
 
 const RESTORE = 'stop issuing, restore the newest backup, then procura fsck --reconcile'
 
@@ -35,16 +36,23 @@ export class StatusRepair {
   /**
    * Makes a database that fell behind fit to go on: every version is lifted above what was ever published, every open
    * list is closed, because indexes of it may have been handed out since, and every change told is made again where its
-   * list is known.
+   * list is known. Whose those indexes are is lost, so they count as leased to the service.
    *
    * @param reached - what the marker remembers
+   * @param service - its DID
    * @returns how many of the changes are of lists that this database never knew: credentials there stay refused, because
    *   their list cannot be had
    */
-  async reconcile(reached: number, told: readonly ToldChange[]): Promise<{ readonly unknown: number }> {
+  async reconcile(
+    reached: number,
+    told: readonly ToldChange[],
+    service: Did,
+    now: UnixSeconds,
+  ): Promise<{ readonly unknown: number }> {
     return this.#transactions.transaction(async () => {
       const lists = this.#dataSource.getRepository(ListTable)
       const gap = Math.max(0, reached - (await this.sequence())) + 1
+      for (const open of await lists.findBy({ shard: Not(IsNull()) })) await this.#takeRest(open, service, now)
       await lists
         .createQueryBuilder()
         .update()
@@ -68,6 +76,18 @@ export class StatusRepair {
       }
       return { unknown }
     })
+  }
+
+  async #takeRest({ name, length, taken }: ListRow, issuer: Did, at: UnixSeconds): Promise<void> {
+    const end = Math.floor((length * 3) / 4)
+    const blocks: BlockRow[] = []
+    for (let first = taken; first < end; first += MAX_BLOCK) {
+      blocks.push({ list: name, first, count: Math.min(MAX_BLOCK, end - first), issuer, at })
+    }
+    for (let from = 0; from < blocks.length; from += ROWS_AT_ONCE) {
+      await insertAllMissing(this.#dataSource, BlockTable, blocks.slice(from, from + ROWS_AT_ONCE))
+    }
+    await this.#dataSource.getRepository(ListTable).update({ name }, { taken: end })
   }
 
   /** What does not hold of the status tables; empty if all is well. */

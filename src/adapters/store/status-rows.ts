@@ -17,13 +17,14 @@ import {
   SequenceTable,
 } from './status-entities.js'
 import { advance, BARE, DAY } from './status-shards.js'
+import { findStored } from './stored-list.js'
 
 /** Bits of a list, unless told otherwise: the least that a verifier accepts. */
 export const LIST_LENGTH = 131_072
 /** Largest block of one lease. */
-const MAX_BLOCK = 1024
+export const MAX_BLOCK = 1024
 /** Rows per INSERT: four parameters each, far below any driver's bound. */
-const ROWS_AT_ONCE = 500
+export const ROWS_AT_ONCE = 500
 /** Status rows in four tables. Every method throws STORAGE_UNAVAILABLE if the database cannot be used. */
 export class StatusTables implements StatusRows {
   readonly #dataSource: DataSource
@@ -167,10 +168,7 @@ export class StatusTables implements StatusRows {
 
   /** The list by name, or `null`. */
   async find(list: string): Promise<StoredList | null> {
-    const row = await this.#lists.findOneBy({ name: list })
-    if (row === null) return null
-    const { name, purpose, length, version, token, signedAt, changes, signedChanges } = row
-    return { name, purpose, length, version, token, signedAt, changes, signedChanges }
+    return findStored(this.#dataSource, list)
   }
 
   /** Puts a signed list in place if `version` is one above the stored one. */

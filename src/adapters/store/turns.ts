@@ -2,14 +2,16 @@ import { ProcuraError } from '../../errors.js'
 
 /** How long an operation waits for a connection before it is refused, in milliseconds. */
 const PATIENCE = 30_000
+/** Operations that wait at once. */
+const MOST = 10_000
 
 /** Grants connections, each to one operation at a time, in the order of asking. */
 export class Turns {
   readonly #what: string
   readonly #connections: number
   readonly #patience: number
-  /** what grants a turn to each that waits, first come first */
-  readonly #waiting = new Set<() => void>()
+  /** what grants a turn to each that waits, or refuses it; first come first */
+  readonly #waiting = new Set<(refusal?: Error) => void>()
   readonly #draining: (() => void)[] = []
   #taken = 0
   #refusal: string | null = null
@@ -29,12 +31,13 @@ export class Turns {
    * Waits for a turn.
    *
    * @returns what the caller calls when it is done; calling it again does nothing
-   * @throws STORAGE_UNAVAILABLE - refused, or the wait was too long: operations that wait for each other end here
+   * @throws STORAGE_UNAVAILABLE - refused, too many wait, or the wait was too long: operations that wait for each other end here
    */
   async take(): Promise<() => void> {
     if (this.#refusal !== null) throw this.#unavailable(this.#refusal)
     if (this.#taken < this.#connections) this.#taken += 1
-    else await this.#wait()
+    else if (this.#waiting.size < MOST) await this.#wait()
+    else throw this.#unavailable(`${MOST} operations wait`)
     let isOver = false
     return () => {
       if (!isOver) this.#end()
@@ -47,6 +50,12 @@ export class Turns {
     this.#refusal ??= why
   }
 
+  /** Refuses all that wait now: nothing will end soon. */
+  dismiss(refusal: Error): void {
+    for (const answer of this.#waiting) answer(refusal)
+    this.#waiting.clear()
+  }
+
   /** Resolves when every turn is over. */
   drained(): Promise<void> {
     if (this.#taken === 0) return Promise.resolve()
@@ -55,15 +64,16 @@ export class Turns {
 
   #wait(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const grant = (): void => {
+      const answer = (refusal?: Error): void => {
         clearTimeout(timer)
-        resolve()
+        if (refusal === undefined) resolve()
+        else reject(refusal)
       }
       const timer = setTimeout(() => {
-        this.#waiting.delete(grant)
+        this.#waiting.delete(answer)
         reject(this.#unavailable(`busy for ${this.#patience / 1000} s`))
       }, this.#patience)
-      this.#waiting.add(grant)
+      this.#waiting.add(answer)
     })
   }
 

@@ -15,7 +15,7 @@ export function traced<V extends Pick<Verifier, 'decide'>>(verifier: V): V {
         const decision = await context.with(trace.setSpan(parent, span), () =>
           verifier.decide(shown, received, options),
         )
-        span.setAttributes(attributesOf(decision, received.action, received.resource))
+        if (span.isRecording()) span.setAttributes(attributesOf(decision, received.action, received.resource))
         return decision
       } finally {
         span.end()

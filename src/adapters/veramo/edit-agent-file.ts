@@ -1,7 +1,7 @@
 import { open, realpath, rename, stat, unlink } from 'node:fs/promises'
 import { isMap, isSeq, parseDocument, type Document } from 'yaml'
 import { ProcuraError } from '../../errors.js'
-import { readAgentText } from './agent-file.js'
+import { readText } from './yaml-file.js'
 
 /**
  * Changes an agent file where it stands; comments and layout stay, and whoever reads it sees the one or the other. Of
@@ -22,7 +22,7 @@ export async function editAgentFile(
     throw refused(path, draft, cause)
   })
   try {
-    const before = await readAgentText(file)
+    const before = await readText(file)
     const after = edited(before, edit)
     await check(before, after)
     await handle.writeFile(after)

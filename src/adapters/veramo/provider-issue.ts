@@ -21,7 +21,7 @@ import { ProcuraError } from '../../errors.js'
 import { canonicalize, isObject, member, type Json, type JsonObject } from '../../json.js'
 import { openJws, readJws, signJws, type Signer } from '../../jws/compact.js'
 import type { Clock, Ids } from '../../ports/world.js'
-import { envelope } from '../../presentation/presentation.js'
+import { envelope } from '../../presentation/envelope.js'
 import { object, read, text, where, type Shape } from '../../shape.js'
 import { fromDate } from '../../time.js'
 

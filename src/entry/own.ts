@@ -1,33 +1,42 @@
-import type { Bell } from '../adapters/http/feed.js'
+import { LRUCache } from 'lru-cache'
 import type { Store } from '../adapters/store/store.js'
 import type { Did } from '../did/did.js'
+import { toDidDocument } from '../did/document.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import type { Issuer } from '../issuer/issuer.js'
+import type { JsonObject } from '../json.js'
 import type { Revocations, Snapshot, StatusLists } from '../ports/deciding.js'
 import type { Outbox } from '../ports/issuing.js'
+import type { IssuingKeys } from '../ports/keys.js'
 
-/** What is announced to others, verifiers on this database know in the same transaction; the feed looks right after it. */
+/** A DID document that names its DID. */
+export type OwnDocument = JsonObject & { readonly id: Did }
+
+/** What is announced to others, verifiers on this database know in the same transaction; `told` right after it. */
 export function announcing(
   { outbox, commits }: Store,
   revocations: Revocations,
   signer: Did,
-  bell: Bell,
+  told: () => void,
 ): Pick<Outbox, 'append'> {
   return {
     async append(all, at) {
       for (const { type, target } of all) if (type === 'killed') await revocations.learn({ target, signer })
       await outbox.append(all, at)
       await commits.after(() => {
-        bell.ring()
+        told()
         return Promise.resolve()
       })
     },
   }
 }
 
+/** Own lists that are kept unpacked; those read longest ago go, retired ones among them. */
+const MAX_LISTS = 100
+
 /** Lists of this service are read where they are made; nobody asks himself over the network. */
 export function withOwnLists(issuer: Issuer, statusBase: string, others: StatusLists): StatusLists {
-  const snapshots = new Map<string, Snapshot>()
+  const snapshots = new LRUCache<string, Snapshot>({ max: MAX_LISTS })
   return {
     async read(url, maxAge) {
       if (!url.startsWith(statusBase)) return others.read(url, maxAge)
@@ -40,5 +49,16 @@ export function withOwnLists(issuer: Issuer, statusBase: string, others: StatusL
       snapshots.set(url, snapshot)
       return { snapshot, age: 0 }
     },
+  }
+}
+
+/** The document of who issues here: the same object as long as it lists the same keys, which their names tell. */
+export function ownDocument({ did, listed }: Pick<IssuingKeys, 'did' | 'listed'>): () => Promise<OwnDocument> {
+  let last = { names: '', document: { ...toDidDocument(did, []), id: did } }
+  return async () => {
+    const keys = await listed()
+    const names = keys.map(({ kid }) => kid).join(' ')
+    if (names !== last.names) last = { names, document: { ...toDidDocument(did, keys), id: did } }
+    return last.document
   }
 }
