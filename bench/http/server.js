@@ -15,7 +15,8 @@ process.once('disconnect', () => process.exit())
 process.send?.(address)
 
 async function own() {
-  const service = await openService({ config: what, environment: {}, onDefect: console.error })
+  const { PROCURA_SIGNATURES } = process.env
+  const service = await openService({ config: what, environment: { PROCURA_SIGNATURES }, onDefect: console.error })
   process.once('SIGTERM', () => void service.close().then(() => process.exit()))
   return service.address
 }

@@ -1,10 +1,11 @@
-// `decide` by the verifier that `createVerifier` makes, with all of profile §6 and memory for what it asks: keys, the
-// status list (signed once), replay. Every presentation is new; whether its chain is, is the difference of the rows.
+// `decide` by the verifier that `procura/verifier` opens, with all of profile §6: the status list is served by this
+// process and kept by the verifier, replay is in memory, records go nowhere. Every presentation is new; whether its chain
+// is, is the difference of the rows.
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
-import { createVerifier, parsePolicy, signJws } from 'procura'
-import { singleProcessState } from 'procura/verifier'
-import { openNetwork } from '../../dist/entry/parts.js'
-import { systemClock, systemIds } from '../../dist/adapters/system.js'
+import { signJws } from 'procura'
+import { createVerifier, singleProcessState } from 'procura/verifier'
 import { at, chainOf, PEOPLE, person, present, RECEIVED, ROOT, SELF, STATUS, statusList } from '../inputs.js'
 import { row, several } from './row.js'
 
@@ -41,12 +42,16 @@ export async function prepare() {
 }
 
 async function verifierOf() {
-  const snapshot = { token: await signJws(statusList(), 'vc+jwt', at(PEOPLE, 0)) }
-  const verifier = createVerifier(parsePolicy({ self: SELF, maxChain: 8, roots: [ROOT] }), {
-    ...{ clock: systemClock, ids: systemIds, keys: openNetwork({}).keys, ...singleProcessState() },
-    statusLists: { read: () => Promise.resolve({ snapshot, age: 0 }) },
-    streams: { isHealthy: () => false },
+  const list = await signJws(statusList(), 'vc+jwt', at(PEOPLE, 0))
+  const server = createServer((_, response) => response.setHeader('content-type', 'application/vc+jwt').end(list))
+  server.unref().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = /** @type {import('node:net').AddressInfo} */ (server.address())
+  const verifier = await createVerifier({
+    policy: { self: SELF, maxChain: 8, roots: [ROOT] },
+    state: singleProcessState(),
     audit: { record: () => Promise.resolve() },
+    connect: { [new URL(STATUS.entry.statusListCredential).origin]: `http://127.0.0.1:${address.port}` },
   })
   // state in memory takes nothing that was made in the second it began
   await setTimeout(1100)

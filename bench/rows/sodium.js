@@ -1,5 +1,7 @@
-// The same with signatures by sodium-native, where it is installed.
+// The verifier with signatures by sodium-native, beside bare sodium-native, where it is installed.
 import { createRequire } from 'node:module'
+import { signatureBackend } from '../../dist/entry/signatures.js'
+import * as decide from './decide.js'
 import { verifying } from './raw.js'
 
 /** @typedef {{ crypto_sign_verify_detached: (signature: Uint8Array, data: Uint8Array, key: Uint8Array) => boolean }} Sodium */
@@ -9,8 +11,10 @@ export async function prepare() {
   /** @type {unknown} */
   const loaded = createRequire(import.meta.url)('sodium-native')
   const sodium = /** @type {Sodium} */ (loaded)
-  const rows = await verifying(({ data, signature, key }) =>
+  const raw = await verifying(({ data, signature, key }) =>
     sodium.crypto_sign_verify_detached(signature, data, key.bytes),
   )
+  const rows = { ...raw, ...(await decide.prepare()) }
+  if (signatureBackend() !== 'sodium-native') throw new Error('the verifier does not use sodium-native')
   return Object.fromEntries(Object.entries(rows).map(([name, row]) => [`${name}-sodium`, row]))
 }

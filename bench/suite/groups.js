@@ -6,29 +6,20 @@
  * @property {string} module - exports `prepare`, which makes its rows
  * @property {readonly string[]} rows - their names
  * @property {readonly string[]} [flags] - of its Node
+ * @property {'node' | 'sodium'} [signatures] - what verifies them; node unless given
  * @property {number} [windows] - how many times as long as others its rows are measured at a stretch
  */
 
-const DECIDE = [1, 3, 5, 8].flatMap(depth => [`decide-cold-${depth}`, `decide-known-${depth}`])
+const VERIFYING = [
+  ...['raw-verify-1', 'raw-verify-4'],
+  ...[1, 3, 5, 8].flatMap(depth => [`decide-cold-${depth}`, `decide-known-${depth}`]),
+  'decide-cold-3-strangers',
+]
 
 /** @type {readonly Group[]} */
 export const GROUPS = [
-  {
-    module: '../rows/own.js',
-    rows: [
-      'raw-verify-1',
-      'raw-verify-4',
-      'raw-sign',
-      ...DECIDE,
-      'decide-cold-3-strangers',
-      'delegate-memory',
-      'present',
-    ],
-  },
-  {
-    module: '../rows/sodium.js',
-    rows: ['raw-verify-1', 'raw-verify-4', ...DECIDE].map(name => `${name}-sodium`),
-  },
+  { module: '../rows/own.js', rows: [...VERIFYING, 'raw-sign', 'delegate-memory', 'present'] },
+  { module: '../rows/sodium.js', rows: VERIFYING.map(name => `${name}-sodium`), signatures: 'sodium' },
   {
     module: '../rows/http.js',
     rows: ['http-verify-1proc', 'http-verify-2proc', 'http-bare-1proc', 'http-bare-2proc'],

@@ -14,11 +14,15 @@ import { fileURLToPath } from 'node:url'
  */
 
 /** Starts the process of a group. @param {import('./groups.js').Group} group @param {number} warm - seconds its rows run beforehand @returns {GroupProcess} */
-export function startGroup({ module, flags = [] }, warm) {
+export function startGroup({ module, flags = [], signatures = 'node' }, warm) {
   const child = fork(
     fileURLToPath(new URL('worker.js', import.meta.url)),
     [new URL(module, import.meta.url).href, String(warm)],
-    { execArgv: ['--no-warnings', ...flags], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] },
+    {
+      env: { ...process.env, PROCURA_SIGNATURES: signatures },
+      execArgv: ['--no-warnings', ...flags],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    },
   )
   const gone = once(child, 'exit')
   let complaint = ''

@@ -5,7 +5,8 @@ import { isDid, methodOf, type Did } from '../did/did.js'
 import { fromDidKey } from '../did/key.js'
 import type { PublicKey } from '../ed25519.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
-import { openJws, type Sealed } from '../jws/compact.js'
+import type { JsonObject } from '../json.js'
+import { openJws, type Sealed, type Verified } from '../jws/compact.js'
 import type { Keys, Relationship } from '../ports/deciding.js'
 import { object, where } from '../shape.js'
 import { SKEW, type UnixSeconds } from '../time.js'
@@ -117,6 +118,44 @@ export async function openOwnChain(sealed: readonly Sealed[], rootKey: PublicKey
   } catch (error) {
     if (!isProcuraError(error) || error.code !== 'DELEGATE_NOT_ALLOWED') throw error
     return openChain(sealed, rootKey, { maxTtl: Infinity, binding: 'cnf+did', keys })
+  }
+}
+
+/**
+ * The link that a chain's last subject is about to sign: read and held against those above as {@link openOwnChain} does
+ * it, but for the signature, which is still to be made.
+ *
+ * @param key - of who is about to sign
+ * @returns all of the link that does not depend on the token, which is not there yet
+ * @throws SIGNATURE_INVALID - it is not the key that the leaf names; the codes of steps 8, 9 and 10
+ */
+export async function readNext(
+  chain: Chain,
+  claims: Verified<JsonObject>,
+  key: PublicKey,
+  keys: Keys,
+): Promise<Omit<Link, 'digest' | 'status'>> {
+  const above = leafOf(chain)
+  if (above.key.x !== key.x) throw new ProcuraError('SIGNATURE_INVALID', { by: above.subject })
+  const { digest } = above
+  const credential = readCredential(claims, { digest }, DELEGATION, subjectShape)
+  const bound = (binding: KeyBinding): Promise<Link[]> =>
+    Promise.all(
+      [...chain, credential].map(async (link, index) => {
+        const relationship = index === chain.length ? 'authentication' : 'assertionMethod'
+        return { ...link, proved: await bindKey(link, binding, relationship, keys) }
+      }),
+    )
+  const require = (links: Link[]): Link => {
+    const [link] = links.splice(-1) as [Link]
+    requireHop(link, links)
+    return link
+  }
+  try {
+    return require(await bound('cnf'))
+  } catch (error) {
+    if (!isProcuraError(error) || error.code !== 'DELEGATE_NOT_ALLOWED') throw error
+    return require(await bound('cnf+did'))
   }
 }
 

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { KEY, readIfThere } from '../adapters/audit/files.js'
 import { openLog, type AuditLog } from '../adapters/audit/log.js'
 import { provingLog, type ProvingLog } from '../adapters/audit/proofs.js'
-import { openSearch } from '../adapters/audit/search.js'
 import { anyOf, type AnyLog } from '../adapters/audit/several.js'
 import type { AuditParts } from '../adapters/http/audit-routes.js'
 import { figuresOf } from '../adapters/store/figures.js'
@@ -50,7 +49,7 @@ export async function openAudits(
 }
 
 /** What a service measures, its log included. */
-export function openMetrics(log: AuditLog): Metrics {
+export function openMetrics(log: Pick<AuditLog, 'size'>): Metrics {
   const metrics = createMetrics()
   metrics.watch('procura_audit_records', 'records of the audit log that are on the disk', () => log.size())
   return metrics
@@ -68,17 +67,14 @@ export function watchStore(metrics: Metrics, store: Pick<Store, 'dataSource'>): 
   })
 }
 
-/** What the service answers with about its log. @throws STORAGE_UNAVAILABLE */
-export async function openAuditDesk(
+/** What the service answers with about its log. */
+export function auditDesk(
   { audit: [folder = ''], auditors }: Pick<Config, 'audit' | 'auditors'>,
-  log: AuditLog,
-  opened: (() => Promise<unknown>)[],
-): Promise<AuditParts> {
+  { log, ask }: { readonly log: Pick<AuditLog, 'key'>; readonly ask: AuditParts['ask'] },
+): AuditParts {
   const key = parseKey(log.key)
-  const search = await openSearch(folder, key)
-  opened.push(() => search.close())
   const signed = (): Promise<ProvingLog> => provingLog(folder, key)
-  return { key: log.key, auditors: new Set(auditors), ask: (...asked) => search.ask(...asked), signed }
+  return { key: log.key, auditors: new Set(auditors), ask, signed }
 }
 
 async function signerOf(folder: string, host: string): Promise<NoteSigner> {

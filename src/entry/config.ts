@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
@@ -53,6 +54,10 @@ const procura = z.strictObject({
       host: z.string().min(1).max(253),
       port: z.int().min(0).max(65_535),
       behindTls: z.boolean().default(false),
+      /** how many answer together, on as many cores */
+      processes: z
+        .union([z.int().min(1).max(64), z.literal('cores').transform(() => availableParallelism())])
+        .default(1),
       /** whose `X-Forwarded-For` counts */
       trustedProxies: z
         .array(z.string().refine(isNetwork, 'is not an address or a network such as 10.0.0.0/8'))
@@ -116,6 +121,7 @@ const OVERRIDES: Readonly<Record<string, readonly [string, ...string[]]>> = {
   PROCURA_HOST: ['listen', 'host'],
   PROCURA_PORT: ['listen', 'port'],
   PROCURA_BEHIND_TLS: ['listen', 'behindTls'],
+  PROCURA_PROCESSES: ['listen', 'processes'],
 }
 
 /** What a `procura:` block says, and everything that is wrong with its form. */

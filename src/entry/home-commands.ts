@@ -24,7 +24,10 @@ export function addHomeCommands(program: Command, shell: Shell): void {
       .option('--port <number>', 'where it listens on this machine', '8080')
       .option('--audience <url>', 'https origin of the first resource server', 'https://api.example')
       .option('--actions <names>', 'what may be granted there, separated by commas', 'read,write'),
-    { example: 'init --dir demo', json: '{made: [{path, what}], operator: DID, issuer: DID, next: [command]}' },
+    {
+      example: 'init --dir demo',
+      json: '{made: [{path, what}], operator: DID, issuer: DID, agent: DID, next: [command]}',
+    },
   ).action(async (options: InitOptions & Output) => {
     const { initHome } = await import('./init.js')
     printMade(await initHome(options, environment), options, terminal)

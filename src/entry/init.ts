@@ -9,6 +9,11 @@ import { nextCommands } from './next-commands.js'
 import { AGENT_FILE } from './parts.js'
 import { openServers, writeNew } from './resource-servers.js'
 
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Name of the first agent. */
+const AGENT = 'planner'
+
 /** How a first service is made. */
 export interface InitOptions {
   /** folder, made if missing */
@@ -29,11 +34,9 @@ export interface InitOptions {
  *
  * @throws FILE_EXISTS - says what is there; CONFIG_INVALID
  */
-export async function initHome(
-  options: InitOptions,
-  environment: Readonly<Record<string, string | undefined>>,
-): Promise<Made> {
+export async function initHome(options: InitOptions, environment: Environment): Promise<Made> {
   const { dir, origin, audience } = options
+  const actions = options.actions.split(',').map(one => one.trim())
   const files = {
     config: join(dir, 'agent.yml'),
     policy: join(dir, 'policies', 'api.json'),
@@ -46,8 +49,7 @@ export async function initHome(
   if (there.length > 0) throw new ProcuraError('FILE_EXISTS', { file: there.join(', ') })
   const secretFile = join(files.data, 'api.secret')
   const block = blockOf(options, files.data)
-  const issuer = issuerOf(origin)
-  const policy = policyOf(options, issuer)
+  const policy = policyOf(audience, actions, didWebOf(origin))
   try {
     const template = await readFile(AGENT_FILE, 'utf8')
     const text = edited(template, document => {
@@ -57,9 +59,8 @@ export async function initHome(
     await writeNew(files.config, text, 0o644)
     await writeNew(files.policy, `${JSON.stringify(policy, null, 2)}\n`, 0o644)
     await openServers(files.config, environment).add('api', files.policy, secretFile)
-    const { prepareService } = await import('./prepared-service.js')
-    const service = await prepareService({ config: files.config, environment })
-    await service.close()
+    const wallet = join(files.data, 'planner.db')
+    const service = await firstStart(files.config, environment, wallet)
     return {
       made: [
         { path: files.config, what: 'the agent file; read it, it says what each line is for' },
@@ -68,11 +69,11 @@ export async function initHome(
         { path: join(files.data, 'procura.db'), what: 'database of the service' },
         { path: join(files.data, 'procura.key'), what: 'key that its private keys are sealed under; mode 0600' },
         { path: join(files.data, 'operator.db'), what: "the operator's wallet, with its key file beside it" },
+        { path: wallet, what: 'the wallet of a first agent, planner, with its key file beside it' },
         { path: join(files.data, 'audit'), what: 'the audit log, with its key file and its marker beside it' },
       ],
-      operator: service.operator,
-      issuer: service.did,
-      next: nextCommands({ ...files, secretFile, issuer: service.did, audience, environment }),
+      ...service,
+      next: nextCommands({ ...files, wallet, secretFile, audience, actions, environment, agent: service.agent }),
     }
   } catch (error) {
     for (const path of Object.values(files)) await rm(path, { recursive: true, force: true })
@@ -80,8 +81,30 @@ export async function initHome(
   }
 }
 
-function issuerOf(origin: string): string {
-  return didWebOf(origin)
+/** What the first start of a service makes; and an agent, made and registered as the operator would. */
+async function firstStart(
+  config: string,
+  environment: Environment,
+  storage: string,
+): Promise<Pick<Made, 'operator' | 'issuer' | 'agent'>> {
+  const [{ prepareService }, { openWallet }, { openIssuer }, { inside }] = await Promise.all([
+    import('./prepared-service.js'),
+    import('./wallet.js'),
+    import('./issuer.js'),
+    import('../adapters/http/inside.js'),
+  ])
+  const service = await prepareService({ config, environment })
+  const { app, did: issuer, operator } = service
+  try {
+    const wallet = await openWallet({ storage: `sqlite://${storage}`, roots: [] })
+    const { did: agent } = await wallet.createAgent({ name: AGENT }).finally(() => wallet.close())
+    const admin = await openIssuer({ service: service.config.origin, storage: service.config.operator }, inside(app))
+    const profile = { operator: issuer, autonomy: 'L1', risk: 'low' }
+    await admin.register({ kind: 'agent', did: agent, name: AGENT, agent: profile }).finally(() => admin.close())
+    return { operator, issuer, agent }
+  } finally {
+    await service.close()
+  }
 }
 
 /** What differs from the agent file of the package. */
@@ -96,7 +119,9 @@ function blockOf({ origin, port }: InitOptions, data: string): JsonObject {
   }
 }
 
-function policyOf({ audience, actions }: InitOptions, issuer: string): JsonObject {
-  const grants = [{ resource: `${audience}/**`, actions: actions.split(',').map(one => one.trim()) }]
-  return { self: audience, roots: [{ issuer, maxTtl: 3600, grants }] }
+function policyOf(audience: string, actions: readonly string[], issuer: string): JsonObject {
+  return {
+    self: audience,
+    roots: [{ issuer, maxTtl: 3600, grants: [{ resource: `${audience}/**`, actions: [...actions] }] }],
+  }
 }

@@ -5,19 +5,27 @@ interface Home {
   readonly config: string
   readonly data: string
   readonly secretFile: string
-  readonly issuer: string
   readonly audience: string
+  readonly actions: readonly string[]
+  /** the first agent: its DID, and the path of its wallet */
+  readonly agent: string
+  readonly wallet: string
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
-/** Commands that lead from a fresh service to a first verified call. */
-export function nextCommands({ config, data, issuer, environment }: Home): readonly string[] {
-  const procura = `${programName(environment)} `
+/** Commands that lead from a fresh service to a first verified call, as they are typed. */
+export function nextCommands({ config, data, environment, ...home }: Home): readonly string[] {
+  const procura = programName(environment)
   const place = config === 'agent.yml' ? '' : ` --config ${quoted(config)}`
-  const wallet = `sqlite://${join(data, 'wallet.db')}`
+  const as = `--wallet ${quoted(`sqlite://${home.wallet}`)} --as planner${place}`
+  const action = quoted(home.actions[0] ?? 'read')
+  const chain = quoted(join(data, 'planner.chain'))
+  const call = `--method GET --url ${quoted(`${home.audience}/items/1`)} --action ${action}`
   return [
-    `${procura}serve${place}    # leave it running; the rest in another terminal`,
-    `${procura}agent create planner --in ${quoted(wallet)} --operator ${issuer} --autonomy L1 --risk low${place}`,
+    `${procura} serve${place}    # leave it running; the rest in another terminal`,
+    `${procura} grant --to ${home.agent} --resource ${quoted(`${home.audience}/**`)} --action ${action} --no-args --ttl 30m${place} > ${chain}`,
+    `${procura} receive ${chain} ${as}`,
+    `${procura} present ${call} ${as} | ${procura} verify - ${call} --secret-file ${quoted(home.secretFile)}${place}`,
   ]
 }
 

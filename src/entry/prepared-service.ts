@@ -18,7 +18,8 @@ import { createIssuer, type Issuer } from '../issuer/issuer.js'
 import { parseIssuingPolicy, requireAsStrict } from '../policy/issuing.js'
 import { createRegistrar } from '../registrar/registrar.js'
 import { createVerifier } from '../verifier/verifier.js'
-import { openAuditDesk, openAudits, openMetrics, watchStore } from './audit.js'
+import { auditDesk, openMetrics, watchStore } from './audit.js'
+import { openCommons, type Commons } from './commons.js'
 import { requireSound } from './config-check.js'
 import { markerOf, readConfig, type Config } from './config.js'
 import { openFeeds } from './feeds.js'
@@ -57,7 +58,7 @@ export interface PreparedService {
  * @throws CONFIG_INVALID, KEY_FILE, STORAGE_HELD, STORAGE_UNAVAILABLE, STORAGE_ROLLED_BACK, AUDIT_UNAVAILABLE
  */
 export async function prepareService(
-  { config: path, environment, onDefect = () => undefined }: ServiceOptions,
+  { config: path, environment, onDefect = () => undefined, commons }: ServiceOptions,
   stopping: AbortSignal = new AbortController().signal,
 ): Promise<PreparedService> {
   const file = await readAgentFile(path, environment)
@@ -74,7 +75,7 @@ export async function prepareService(
     onDefect(error)
   }
   try {
-    return { ...(await start(file, config, environment, told, opened, stopping)), config, close: end }
+    return { ...(await start(file, config, environment, told, opened, stopping, commons)), config, close: end }
   } catch (error) {
     await end()
     throw error
@@ -88,6 +89,7 @@ async function start(
   onDefect: (error: unknown) => void,
   opened: (() => Promise<unknown>)[],
   stopping: AbortSignal,
+  given: Commons | undefined,
 ): Promise<Omit<PreparedService, 'config' | 'close'>> {
   const did = didWebOf(config.origin)
   let document: (() => Promise<JsonObject & { readonly id: Did }>) | null = null
@@ -101,8 +103,10 @@ async function start(
     throw new ProcuraError('DID_RESOLUTION', { did: asked, why: 'it is not hosted here' })
   })
   opened.push(() => network.close())
-  const { log, logs } = await openAudits(config, opened)
+  const commons = given ?? (await openCommons(config, opened))
+  const { log, logs } = commons
   const metrics = openMetrics(log)
+  const figures = commons.figures(metrics)
   const audit = metrics.counted(logs)
   const { storage, keyFile } = config
   const { store, vault } = await openHome({
@@ -185,8 +189,9 @@ async function start(
     resourceServers,
     events: { outbox: store.outbox, bell, keys, clock: systemClock, readers: config.events },
     admins,
-    audit: await openAuditDesk(config, log, opened),
-    metrics: config.telemetry.metrics ? metrics : null,
+    audit: auditDesk(config, commons),
+    counts: commons.counts,
+    metrics: config.telemetry.metrics ? { text: figures } : null,
     trustedProxies: config.listen.trustedProxies,
     checks: {
       database: () => store.installation.get(OPERATOR),

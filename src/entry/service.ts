@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { ProcuraError } from '../errors.js'
+import type { Commons } from './commons.js'
 import type { Config } from './config.js'
 import { prepareService, type PreparedService } from './prepared-service.js'
 
@@ -12,6 +13,8 @@ export interface ServiceOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** told of defects; callers get a bare 500 */
   readonly onDefect?: (error: unknown) => void
+  /** what this process shares with others of the service; left out: it is alone */
+  readonly commons?: Commons
 }
 
 /** A service that listens. */
@@ -33,6 +36,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   const service = await prepareService(options, stopping.signal)
   const { app, config } = service
   try {
+    if (options.commons === undefined && config.listen.processes > 1) throw severalHere()
     const address = await listen(app, config.listen)
     const close = async (): Promise<void> => {
       stopping.abort()
@@ -44,6 +48,12 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     await service.close()
     throw error
   }
+}
+
+/** A program that opens one service does not start others beside it. */
+function severalHere(): ProcuraError {
+  const why = 'is more than one: only `procura serve` starts several'
+  return new ProcuraError('CONFIG_INVALID', { at: 'procura.listen.processes', why })
 }
 
 async function listen(app: FastifyInstance, { host, port }: Config['listen']): Promise<string> {

@@ -146,16 +146,57 @@ export function openJws(sealed: Sealed, key: PublicKey, by: string = sealed.kid)
   return sealed.unverified as Verified<JsonObject>
 }
 
+/** A token that its signer has not signed yet: the bytes stand. */
+export interface Draft {
+  /** what the bytes say: who is about to sign them vouches for them to nobody but itself */
+  readonly claims: Verified<JsonObject>
+  /** Signs the bytes. @returns the token */
+  sign(): Promise<string>
+}
+
+/**
+ * Writes what a compact JWS over the JCS form of `claims` signs, and reads it as others will.
+ *
+ * @throws JSON_NOT_CANONICAL - claims with a number that is not a safe integer, or a lone surrogate; JSON_DEPTH
+ * @see https://www.rfc-editor.org/rfc/rfc8037#section-3.1
+ */
+export function draftJws(claims: object, typ: Typ, signer: Signer): Draft {
+  const body = Buffer.from(canonicalize(claims, true))
+  const { value } = parseJson(body, 'claims')
+  if (!isObject(value)) throw new ProcuraError('SCHEMA', { at: 'payload', why: 'is not an object' })
+  return { claims: value as Verified<JsonObject>, sign: () => signed(inputOf(body, typ, signer), signer) }
+}
+
 /**
  * Writes a compact JWS over the JCS form of `claims`.
  *
- * @throws JSON_NOT_CANONICAL - claims with a number that is not a safe integer, or a lone surrogate
+ * @throws JSON_NOT_CANONICAL - as {@link draftJws}
  * @see https://www.rfc-editor.org/rfc/rfc8037#section-3.1
  */
 export async function signJws(claims: object, typ: Typ, signer: Signer): Promise<string> {
-  const cty = CTY[typ]
-  const header = { alg: 'EdDSA', kid: signer.kid, typ, ...(cty === undefined ? {} : { cty }) }
-  const input = `${toBase64url(Buffer.from(canonicalize(header)))}.${toBase64url(Buffer.from(canonicalize(claims, true)))}`
+  return signed(inputOf(Buffer.from(canonicalize(claims, true)), typ, signer), signer)
+}
+
+/** Identity of a token's content: header and payload without the signature. */
+export function digestOfToken(token: string): Digest {
+  return digestOf(token.slice(0, token.lastIndexOf('.')))
+}
+
+function inputOf(body: Buffer, typ: Typ, { kid }: Signer): string {
+  const name = nameOf(typ, kid)
+  let head = heads.get(name)
+  if (head === undefined) {
+    const cty = CTY[typ]
+    const header = { alg: 'EdDSA', kid, typ, ...(cty === undefined ? {} : { cty }) }
+    heads.set(name, (head = toBase64url(Buffer.from(canonicalize(header)))))
+  }
+  return `${head}.${toBase64url(body)}`
+}
+
+/** Headers that were written, by `typ` and key id. */
+const heads = new LRUCache<string, string>({ max: 1000 })
+
+async function signed(input: string, signer: Signer): Promise<string> {
   return `${input}.${toBase64url(await signer.sign(Buffer.from(input)))}`
 }
 

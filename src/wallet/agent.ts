@@ -115,7 +115,7 @@ export function createAgent(life: Life, roots: TrustedRoots, uses: Uses, ports: 
     async delegate(request) {
       const { parent, made } = await firstOf(request, queryOf(request), async one => ({
         parent: one,
-        made: await signUnder(one, request, holder, keeping, ports),
+        made: await signUnder(one, request, holder, ports),
       }))
       await keeping.save(made, { given: true })
       uses.note(leafOf(parent.links).digest, usesOf(made.authority.grants, parent.authority.grants), clock.now())

@@ -1,28 +1,27 @@
 import { ACTION, isGrantWithin, type Grant } from '../authority/grant.js'
 import { isSelector } from '../authority/resource.js'
-import { toCredentialJson } from '../credential/credential.js'
-import { DELEGATION, leafOf } from '../delegation/chain.js'
+import { MAX_CREDENTIAL, toCredentialJson } from '../credential/credential.js'
+import { DELEGATION, leafOf, readNext } from '../delegation/chain.js'
 import { MAX_ROOT_TTL, nearest } from '../delegation/narrowing.js'
 import { isDid, methodOf, type Did } from '../did/did.js'
 import { fromDidKey } from '../did/key.js'
 import type { PublicKey } from '../ed25519.js'
 import { ProcuraError } from '../errors.js'
 import { isObject, requireShallow, type JsonObject } from '../json.js'
-import { signJws } from '../jws/compact.js'
+import { digestOfToken, draftJws, signJws } from '../jws/compact.js'
 import type { GrantUse, HoldingQuery } from '../ports/holding.js'
 import type { KeyHolder } from '../ports/keys.js'
 import { MAX_UNLISTED, toStatusJson } from '../status/entry.js'
 import { toSeconds } from '../time.js'
-import type { Keeping, OpenHeld } from './keeping.js'
+import { toHeld, type OpenHeld } from './keeping.js'
 import type { Delegation, WalletPorts } from './wallet.js'
 
-/** Signs a delegation under a parent, and opens what it signed: what would widen is refused before anybody sees it. */
+/** Signs a delegation under a parent, once it was read as others will read it: what would widen is never signed. */
 export async function signUnder(
   parent: OpenHeld,
   request: Delegation,
   holder: KeyHolder,
-  keeping: Keeping,
-  { clock, ids, leases }: WalletPorts,
+  { clock, ids, keys, leases }: WalletPorts,
 ): Promise<OpenHeld> {
   const now = clock.now()
   const above = parent.authority
@@ -46,22 +45,20 @@ export async function signUnder(
   } as unknown as JsonObject
   // what goes round has no end when it is written
   requireShallow(authority, 'delegation')
-  const claims = (status?: ReturnType<typeof toStatusJson>) =>
-    toCredentialJson({
-      id: `urn:uuid:${ids.uuid()}`,
-      type: DELEGATION,
-      issuer: holder.did,
-      subject: to,
-      key: recipient,
-      issuedAt: now,
-      validFrom: now,
-      validUntil: now + seconds,
-      claims: { authority },
-      ...(status === undefined ? {} : { status }),
-    })
-  const signed = await signJws(claims(), 'vc+jwt', holder)
-  const draft = await keeping.open([...parent.chain, signed], parent.rootKey)
-  if (seconds <= MAX_UNLISTED) return draft
+  const claims = toCredentialJson({
+    id: `urn:uuid:${ids.uuid()}`,
+    type: DELEGATION,
+    issuer: holder.did,
+    subject: to,
+    key: recipient,
+    issuedAt: now,
+    validFrom: now,
+    validUntil: now + seconds,
+    claims: { authority },
+  })
+  const draft = draftJws(claims, 'vc+jwt', holder)
+  const link = await readNext(parent.links, draft.claims, holder.publicKey, keys)
+  if (seconds <= MAX_UNLISTED) return held(await draft.sign())
   const inForce =
     nearest(
       parent.links.map(link => link.claims.authority),
@@ -69,10 +66,17 @@ export async function signUnder(
     ) ?? []
   const bases = inForce.map(({ base }) => base)
   const { url, index } = await leases.take({ chain: parent.chain, bases, validUntil: now + seconds, signer: holder })
-  return keeping.open(
-    [...parent.chain, await signJws(claims(toStatusJson(url, index)), 'vc+jwt', holder)],
-    parent.rootKey,
-  )
+  // what was read is signed, and a status beside it, which nobody reads before it is asked for
+  const status = toStatusJson(url, index)
+  return held(await signJws({ ...draft.claims, credentialStatus: status }, 'vc+jwt', holder), status)
+
+  function held(token: string, status?: ReturnType<typeof toStatusJson>): OpenHeld {
+    if (token.length > MAX_CREDENTIAL) {
+      throw new ProcuraError('INPUT_TOO_LARGE', { what: 'delegation', size: token.length, max: MAX_CREDENTIAL })
+    }
+    const digest = digestOfToken(token)
+    return toHeld([...parent.links, { ...link, digest, status }], [...parent.chain, token], parent.rootKey)
+  }
 }
 
 /** What a parent must grant at least, as far as the index knows: resource and action of the first grant. */

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { MAX_CREDENTIAL } from '../credential/credential.js'
 import { leafOf, openChain, openOwnChain, type Chain } from '../delegation/chain.js'
 import { storedChain, toStored, type StoredChain } from '../delegation/stored.js'
@@ -30,6 +31,9 @@ export interface Keeping {
   find(query: HoldingQuery, limit?: number): AsyncGenerator<OpenHeld, void>
 }
 
+/** Chains kept open for one agent. */
+const OPENED = 100
+
 /** True if a root with this key is still trusted. */
 export function isTrusted(roots: TrustedRoots, issuer: Did, key: string): boolean {
   const root = roots.get(issuer)
@@ -39,13 +43,19 @@ export function isTrusted(roots: TrustedRoots, issuer: Did, key: string): boolea
 /** Keeping over storage and the roots that are trusted. */
 export function createKeeping(roots: TrustedRoots, ports: WalletPorts): Keeping {
   const { clock, credentials, holdings } = ports
+  const opened = new LRUCache<string, OpenHeld>({ max: OPENED })
 
   async function openKept(chain: StoredChain): Promise<OpenHeld | null> {
     const tokens = chain.map(({ token }) => token)
+    const before = opened.get(leafDigest(chain))
+    // the same texts under the same key say the same, for ever: nothing is looked up here
+    if (before?.rootKey.x === chain[0].key && isSame(before.chain, tokens)) return before
     try {
       const rootKey = parsePublicKey(Buffer.from(chain[0].key, 'base64url'), 'stored root')
       const rules = { maxTtl: Infinity, binding: 'kept', keys: ports.keys } as const
-      return toHeld(await openChain(sealedOf(tokens), rootKey, rules), tokens, rootKey)
+      const one = toHeld(await openChain(sealedOf(tokens), rootKey, rules), tokens, rootKey)
+      opened.set(one.digest, one)
+      return one
     } catch (error) {
       if (isProcuraError(error)) return null
       throw error
@@ -94,9 +104,18 @@ export function createKeeping(roots: TrustedRoots, ports: WalletPorts): Keeping 
   }
 }
 
-function toHeld(links: Chain, chain: readonly string[], rootKey: PublicKey): OpenHeld {
+/** A chain with what is asked of it most. */
+export function toHeld(links: Chain, chain: readonly string[], rootKey: PublicKey): OpenHeld {
   const { digest, id, subject, validUntil, claims } = leafOf(links)
   return { chain, links, rootKey, digest, id, subject, validUntil, authority: claims.authority }
+}
+
+function leafDigest(chain: StoredChain): string {
+  return (chain.at(-1) ?? chain[0]).digest
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((token, n) => token === other[n])
 }
 
 function sealedOf(chain: readonly string[]): readonly Sealed[] {

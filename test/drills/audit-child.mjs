@@ -6,7 +6,16 @@ import { pathToFileURL } from 'node:url'
 const [dist = '', folder = '', from = '0', count = 'Infinity'] = process.argv.slice(2)
 const { fileAudit } = await import(pathToFileURL(join(dist, 'entry/audit.js')).href)
 /** Acknowledges: a line that was written before the process is killed was told. @param {...unknown} words */
-const tell = (...words) => void writeSync(1, `${words.join(' ')}\n`)
+function tell(...words) {
+  for (;;) {
+    try {
+      return void writeSync(1, `${words.join(' ')}\n`)
+    } catch (error) {
+      // who reads is slower
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EAGAIN') throw error
+    }
+  }
+}
 
 const log = await fileAudit(folder)
 tell('opened', await log.size())

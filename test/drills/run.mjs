@@ -5,10 +5,10 @@ import { parseArgs } from 'node:util'
 const { values } = parseArgs({ options: { long: { type: 'boolean', default: false } } })
 const RACES = 'cluster.mjs --work grant,race,spend --pace 5 --calm'
 const SHORT = [
-  'revocation.mjs --kills 15',
-  'agents.mjs --kills 8',
-  'restarts.mjs --times 4',
-  'audit.mjs --kills 15 --faults 14',
+  'revocation.mjs --kills 8',
+  'agents.mjs --kills 5',
+  'restarts.mjs --times 3',
+  'audit.mjs --kills 10 --faults 14',
   'cluster.mjs --state redis --brief --together 2',
   `${RACES} 10`,
   'restore.mjs --processes 2',

@@ -165,7 +165,7 @@ export const WHO: readonly [string, string, Attempt][] = [
   [
     'ends while its status is looked up',
     'IDENTITY_INVALID',
-    slow(3, async () => {
+    slow(6, async () => {
       const { token } = await identify({ issuer: alice, of: booker, until: 4 })
       const claims = { identity: [envelope(token)] }
       return { token: await present(booker, await goodChain(), { claims }), policy: policyOf(LEAF) }

@@ -31,7 +31,7 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
   [
     'a link that ends while its status is looked up',
     'TIME_EXPIRED',
-    slow(3, async () => {
+    slow(6, async () => {
       const [root] = await goodChain()
       return {
         token: await present(booker, [root, await mint({ signer: planner, to: booker, parent: root, until: 4 })]),
@@ -41,7 +41,7 @@ export const ATTACKS: readonly [string, string, Attempt][] = [
   [
     'a presentation that ends while status is looked up',
     'PRESENTATION_EXPIRED',
-    slow(3, async () => ({
+    slow(6, async () => ({
       token: await present(booker, await goodChain(), { claims: { iat: NOW - 80, exp: NOW - 26 } }),
     })),
   ],

@@ -60,6 +60,11 @@ describe.runIf(hasRedis)('two processes that count calls in one Redis', () => {
     expect([await ask(0), await ask(1)]).toEqual([null, null])
     line.cut()
     expect(await Promise.all([0, 1, 0, 1].map(ask))).toEqual(Array(4).fill('SERVICE_UNAVAILABLE'))
+    const ready = await services[0]!.app.inject('/readyz')
+    expect([ready.statusCode, ready.json()]).toMatchObject([
+      503,
+      { checks: { state: { ok: false, why: 'REPLAY_UNAVAILABLE' }, database: { ok: true } } },
+    ])
     await line.mend()
     await expect.poll(() => ask(0), { timeout: 10_000 }).toBeNull()
     await expect.poll(() => ask(1), { timeout: 10_000 }).toBeNull()

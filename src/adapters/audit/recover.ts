@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openCheckpoint } from '../../audit/checkpoint.js'
 import { EMPTY_EDGE, treeOf, type Edge } from '../../audit/edge.js'
@@ -35,7 +34,8 @@ export async function recover(folder: string, key: NoteKey): Promise<Recovered> 
     if (start < edge.size) continue // its records are in tiles
     if (torn > 0) throw broken(`${journal} is torn, and not the last`)
     if (start !== tree.size) throw broken(`records ${tree.size} to ${start - 1} are missing`)
-    const bytes = await readFile(path)
+    const bytes = await readIfThere(path)
+    if (bytes === null) throw broken(`${path} went away while it was read`)
     const read = readJournal(bytes, tree)
     for (const frame of read.frames) {
       written.push(...frame.leaves)

@@ -51,7 +51,7 @@ export function grantWork({ file }: BulkGrantOptions, world: BulkGrantWorld): Bu
     const authority = { ...draft, audience: draft.audience.length === 0 ? origins : draft.audience }
     const body = { to, ttl: await asRow(() => secondsOf(ttl)), authority: authority as unknown as JsonObject }
     const answer = await world.admin.api.grant({ body }, { idempotencyKey: key })
-    return { to, ...answer } as JsonObject
+    return { to, ...answer }
   }
   return {
     what: 'grant',

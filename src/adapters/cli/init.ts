@@ -9,19 +9,22 @@ export interface Made {
   readonly operator: string
   /** DID of the service */
   readonly issuer: string
+  /** DID of a first agent */
+  readonly agent: string
   /** commands to copy, in order; a comment after `#` */
   readonly next: readonly string[]
 }
 
 /** Says what was made and where, and what to do next. */
 export function printMade(all: Made, options: Output, terminal: Terminal): void {
-  const { made, operator, issuer, next } = all
+  const { made, operator, issuer, agent, next } = all
   const width = Math.max(...made.map(({ path }) => path.length))
   show(terminal, options, all, () => [
     'made',
     ...made.map(({ path, what }) => printable(`  ${path.padEnd(width)}  ${what}`)),
     `issuer    ${issuer}`,
     `operator  ${operator}`,
+    `planner   ${agent}`,
     'next',
     ...next.map(line => printable(`  ${line}`)),
   ])

@@ -88,7 +88,7 @@ function jsonRow(line: number, text: string, columns: (name: string) => boolean)
   for (const [name, one] of Object.entries(value)) {
     if (!columns(name)) return { line, why: `has an unknown member ${JSON.stringify(name)}` }
     if (typeof one === 'string' || typeof one === 'number') row[name] = String(one)
-    else if (Array.isArray(one) && one.every(item => typeof item === 'string')) row[name] = one as readonly string[]
+    else if (Array.isArray(one) && one.every(item => typeof item === 'string')) row[name] = one
     else return { line, why: `${name} is not a text, a number or a list of texts` }
   }
   return { line, row }
@@ -115,7 +115,7 @@ async function recordOf(
   // without quotes there is nothing to read but commas
   if (parts.length === 1 && quotes === 0) return { fields: (parts[0] ?? '').split(',') }
   try {
-    const [fields = []] = parse(parts.join('\n'), { relax_column_count: true, record_delimiter: [] }) as string[][]
+    const [fields = []]: string[][] = parse(parts.join('\n'), { relax_column_count: true, record_delimiter: '\n' })
     return { fields }
   } catch {
     return { why: 'has a quote that is out of place' }

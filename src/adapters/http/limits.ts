@@ -1,4 +1,4 @@
-import rateLimit from '@fastify/rate-limit'
+import rateLimit, { type FastifyRateLimitStore, type FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Counted } from '../../api/operation.js'
 import { ProcuraError } from '../../errors.js'
@@ -71,13 +71,26 @@ export interface SharedCount {
   readonly origin: string
 }
 
-/** Counts calls: in Redis, where all processes of a service count together, else (`null`) in this process. */
+/** Counts the calls of several processes in one place. */
+export interface Counts {
+  /**
+   * Adds a call.
+   *
+   * @param window - milliseconds
+   * @returns as how many it counts, and the milliseconds until the window ends
+   */
+  add(name: string, max: number, window: number): Promise<{ readonly current: number; readonly ttl: number }>
+}
+
+/** Counts calls: in Redis, where all processes of a service count together, else where `counts` says, else in this process. */
 export async function createBounds(
   app: FastifyInstance,
   limits: CallLimits,
   shared: SharedCount | null,
+  counts: Counts | null,
 ): Promise<Bounds> {
-  const store = shared === null ? {} : { redis: shared.redis, nameSpace: `procura:calls:${shared.origin}:` }
+  const store =
+    shared === null ? storeOf(counts) : { redis: shared.redis, nameSpace: `procura:calls:${shared.origin}:` }
   await app.register(rateLimit, { global: false, ...store })
   const attempt = shared === null ? <T>(work: () => Promise<T>): Promise<T> => work() : shared.attempt
   const names = new WeakMap<FastifyRequest, string>()
@@ -113,4 +126,26 @@ export async function createBounds(
     subject: (request, reply, did) => subject(request, reply, `subject ${did}`),
     resourceServer: (request, reply, name) => resourceServer(request, reply, `resource server ${name}`),
   }
+}
+
+/** As the library wants it; `counts` knows callers by names that no two counters share. */
+function storeOf(counts: Counts | null): { readonly store?: FastifyRateLimitStoreCtor } {
+  if (counts === null) return {}
+  class Store implements FastifyRateLimitStore {
+    incr(
+      name: string,
+      done: (error: Error | null, count?: { current: number; ttl: number }) => void,
+      window: number,
+      max: number,
+    ): void {
+      counts?.add(name, max, window).then(
+        count => done(null, count),
+        (error: unknown) => done(error as Error),
+      )
+    }
+    child(): this {
+      return this
+    }
+  }
+  return { store: Store }
 }

@@ -8,7 +8,14 @@ import { auditRoutes, type AuditParts } from './audit-routes.js'
 import type { ProofPorts, ResourceServer } from './callers.js'
 import { documentApi } from './docs.js'
 import { eventRoutes, type EventParts } from './events.js'
-import { createBounds, type CallLimits, type Limits, type RequestLimits, type SharedCount } from './limits.js'
+import {
+  createBounds,
+  type CallLimits,
+  type Counts,
+  type Limits,
+  type RequestLimits,
+  type SharedCount,
+} from './limits.js'
 import { publicRoutes, type PublicParts } from './public-routes.js'
 import { answerRefusals, refuseBeforeRouting, refuseOnTheWire, refusing } from './refusals.js'
 import { createRepeats } from './repeats.js'
@@ -29,6 +36,8 @@ export interface ServerParts extends ProofPorts, Transactions, PublicParts {
   readonly limits: Limits & CallLimits & RequestLimits
   /** where all processes count calls together; `null`: each counts its own */
   readonly redis: Omit<SharedCount, 'origin'> | null
+  /** where the processes of a service on one machine count calls; `null`: this one is alone */
+  readonly counts: Counts | null
   /** addresses or networks of proxies whose `X-Forwarded-For` counts */
   readonly trustedProxies: readonly string[]
   /** web origins whose pages may call; none is the default */
@@ -69,7 +78,12 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   const serve = serveOn(app, {
     ...parts,
     repeats: createRepeats(parts.answers, parts, parts.clock),
-    bounds: await createBounds(app, limits, parts.redis === null ? null : { ...parts.redis, origin: parts.origin }),
+    bounds: await createBounds(
+      app,
+      limits,
+      parts.redis === null ? null : { ...parts.redis, origin: parts.origin },
+      parts.counts,
+    ),
     bodyOf: request => bodies.get(request) ?? null,
   })
   verifyRoutes(serve)

@@ -7,7 +7,6 @@ import type {
   Held,
   Ledger,
   ListVersions,
-  Nonces,
   RevocationEvent,
   Revocations,
   Settlement,
@@ -16,22 +15,16 @@ import type {
 } from '../../ports/deciding.js'
 import type { Clock, Ids } from '../../ports/world.js'
 import type { UnixSeconds } from '../../time.js'
+import { CAPACITY, SPARE, unavailable, type Sized } from './capacity.js'
+import { memoryNonces } from './memory-nonces.js'
 
-/** Entries held at once: at 120 s a presentation, about 8 000 accepted a second. */
-const CAPACITY = 1_000_000
-/** Entries beyond which a look for those that ended pays. */
-const SPARE = 1000
+export { memoryNonces } from './memory-nonces.js'
+
 /** Reservations held at once. */
 const MAX_HOLDS = 20_000
 
 /** The longest window of a rate, in seconds. */
 const LONGEST_WINDOW = 86_400
-
-/** What is held in memory. */
-export interface Sized {
-  /** uses or nonces held, those included that ended and were not looked for yet: never more than twice those that count, and a thousand */
-  readonly size: number
-}
 
 /** What a ledger of this process is held to. */
 export interface MemoryLedgerOptions {
@@ -147,10 +140,6 @@ function inOneStep<T>(work: () => T): Promise<T> {
   return Promise.resolve().then(work)
 }
 
-function unavailable(why: string): ProcuraError {
-  return new ProcuraError('REPLAY_UNAVAILABLE', { why })
-}
-
 /** Events learned by this process: at most `capacity`, above it STATUS_UNAVAILABLE. */
 export function memoryRevocations(capacity = CAPACITY): Revocations {
   const events = new Map<string, RevocationEvent>()
@@ -210,40 +199,6 @@ export function memoryChains(clock: Clock, capacity = 10_000, characters = 16 * 
       const found = kept.get(leaf)
       return Promise.resolve(found === undefined || found.until <= clock.now() ? null : found.tokens)
     },
-  }
-}
-
-/** Seconds a nonce is good for. */
-export const NONCE_TTL = 60
-
-/** Nonces handed out by this process. */
-export function memoryNonces(clock: Clock, ids: Ids, capacity = CAPACITY): Nonces & Sized {
-  const open = new Map<string, UnixSeconds>()
-  let left = 0
-  let forgotAt = -Infinity
-  return {
-    get size() {
-      return open.size
-    },
-    issue(self) {
-      const now = clock.now()
-      if (now > forgotAt && (open.size >= capacity || open.size > 2 * left + SPARE)) {
-        forgotAt = now
-        for (const [old, until] of open) if (until < now) open.delete(old)
-        left = open.size
-      }
-      if (open.size >= capacity) return Promise.reject(unavailable('too many challenges at once'))
-      const nonce = ids.token()
-      open.set(`${self} ${nonce}`, now + NONCE_TTL)
-      return Promise.resolve(nonce)
-    },
-    consume(self, nonce) {
-      const name = `${self} ${nonce}`
-      const until = open.get(name)
-      open.delete(name)
-      return Promise.resolve(until !== undefined && clock.now() <= until)
-    },
-    isOpen: (self, nonce) => Promise.resolve(clock.now() <= (open.get(`${self} ${nonce}`) ?? -1)),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Nonces } from '../../ports/deciding.js'
 import type { Clock, Ids } from '../../ports/world.js'
 import { SKEW } from '../../time.js'
-import { NONCE_TTL } from './memory.js'
+import { NONCE_TTL } from './memory-nonces.js'
 import { unavailable } from './redis-epoch.js'
 import type { RedisSpace } from './redis-keys.js'
 

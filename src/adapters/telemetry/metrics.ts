@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Audit } from '../../ports/world.js'
 import type { UnixSeconds } from '../../time.js'
 import type { Verifier } from '../../verifier/verifier.js'
@@ -18,6 +18,16 @@ export interface Metrics {
   spread(by: 'feed' | 'list', since: UnixSeconds): void
   /** Everything, in the text format of Prometheus. */
   text(): Promise<string>
+  /** Everything as plain data, for {@link summed}. */
+  json(): Promise<object>
+}
+
+/**
+ * The figures of several processes in the text format of Prometheus: counts are summed, and what all of them see is told
+ * once.
+ */
+export function summed(all: readonly object[]): Promise<string> {
+  return AggregatorRegistry.aggregate([...all]).metrics()
 }
 
 /** Seconds: a decision from memory takes a millisecond, one that fetches a list a second. */
@@ -111,6 +121,7 @@ export function createMetrics(): Metrics {
         name,
         help,
         registers,
+        aggregator: 'max',
         async collect() {
           const value = await read().catch(() => null)
           if (value === null) this.remove()
@@ -122,5 +133,6 @@ export function createMetrics(): Metrics {
       spreads.observe({ by }, Math.max(0, Date.now() / 1000 - since))
     },
     text: () => registry.metrics(),
+    json: () => registry.getMetricsAsJSON(),
   }
 }

@@ -175,7 +175,11 @@ invariant('an allowed decision is on record', answered, ({ id }) => onRecord.dec
 
 // by themselves
 const survived = faults.filter(({ what }) => what === 'fault' || what === 'dead' || what === 'stuck')
-invariant('all processes are ready again by themselves', survived, ({ what }) => what === 'fault')
+invariant(
+  'all processes are ready again by themselves, and all calls answered',
+  survived,
+  ({ what }) => what === 'fault',
+)
 invariant('the load met no defect', [{ what: 'end' }, ...told('defect')], ({ what }) => what === 'end')
 figure(`${records.length} records, ${audits.reduce((sum, one) => sum + one.checkpoints, 0)} checkpoints`)
 const exits = groupsOf(
