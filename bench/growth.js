@@ -233,7 +233,7 @@ const alike = Array.from({ length: 16 }, (_, n) => ({
   actions: ['book'],
   args: {
     amount: { op: 'any', req: true },
-    x: { op: 'in', req: false, values: [...Array.from({ length: 36 }, (_none, at) => `${at}`), `z${n}`] },
+    x: { op: 'in', req: false, values: [...Array.from({ length: 32 }, (_none, at) => `${at}`), `z${n}`] },
   },
 }))
 {
