@@ -64,10 +64,20 @@ const FEW = 8
 
 /** True if one of the values is this one; of many it is found at once, not by going through them. */
 export function isAmong<T extends Scalar>(values: readonly T[], value: T): boolean {
-  if (values.length <= FEW) return values.includes(value)
+  return values.length <= FEW ? values.includes(value) : setOfAll(values).has(value)
+}
+
+/** The first of those asked for that is not among the values. */
+export function firstOutside<T extends Scalar>(asked: readonly T[], values: readonly T[]): T | undefined {
+  if (values.length <= FEW) return asked.find(one => !values.includes(one))
+  const known = setOfAll(values)
+  return asked.find(one => !known.has(one))
+}
+
+function setOfAll(values: readonly Scalar[]): ReadonlySet<Scalar> {
   const known = sets.get(values) ?? new Set(values)
   sets.set(values, known)
-  return known.has(value)
+  return known
 }
 
 /** True if the constraint accepts the value (profile §4.1). A value of another type is not accepted. */
@@ -111,6 +121,7 @@ export function isWithin(child: Constraint, parent: Constraint): boolean {
     case 'eq':
       return parent.op !== 'subset' && accepts(parent, child.value)
     case 'in':
+      if (parent.op === 'in') return firstOutside(child.values, parent.values) === undefined
       return parent.op !== 'subset' && child.values.every(value => accepts(parent, value))
     case 'range':
       return (
@@ -124,7 +135,7 @@ export function isWithin(child: Constraint, parent: Constraint): boolean {
       return (
         parent.op === 'subset' &&
         child.maxItems <= parent.maxItems &&
-        child.values.every(value => isAmong(parent.values, value))
+        firstOutside(child.values, parent.values) === undefined
       )
     case 'text':
       return parent.op === 'text' && child.maxBytes <= parent.maxBytes
