@@ -19,15 +19,15 @@ export async function prepare() {
   }
   /** @param {number} processes */
   const bare = async processes => under(await several(processes, () => start('bare')), STATUS)
-  const rows = {
-    'http-verify-1proc': await own(1),
-    'http-verify-2proc': await own(2),
-    'http-bare-1proc': await bare(1),
-    'http-bare-2proc': await bare(2),
-  }
+  const [own1, own2, bare1, bare2] = await Promise.all([own(1), own(2), bare(1), bare(2)])
   // after the servers, which end with this process too
   process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
-  return rows
+  return {
+    'http-verify-1proc': own1,
+    'http-verify-2proc': own2,
+    'http-bare-1proc': bare1,
+    'http-bare-2proc': bare2,
+  }
 }
 
 /** A row of requests to these. @param {readonly import('../http/servers.js').Server[]} servers @param {import('../inputs.js').Status} status @returns {import('./row.js').Row} */

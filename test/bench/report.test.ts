@@ -96,6 +96,9 @@ test('README and charts are those of the run that is kept', async () => {
   const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
   expect(readme).toBe(withTables(readme, report))
   expect(() => withTables('nothing marked', report)).toThrow()
+  expect(() => chartsOf({ ...report, rows: report.rows.filter(({ name }) => name !== 'decide-cold-5') })).toThrow(
+    'decide-cold-5',
+  )
   for (const [name, chart] of Object.entries(chartsOf(report))) {
     expect(await readFile(join(ROOT, 'bench/charts', name), 'utf8')).toBe(chart)
     expect(chart).not.toMatch(/NaN|Infinity|undefined/)
