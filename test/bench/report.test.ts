@@ -48,6 +48,12 @@ test('a ratio compares within rounds, and names its baseline', () => {
   expect(tables).toContain('| `decide-cold-3` / `credo-3` | 4 | not measured |  |')
 })
 
+test('the first quarter of the rounds does not count', () => {
+  const { rows, rounds } = reportOf([{ name: 'raw-sign', rates: [1, 50, 60, 70] }], MACHINE)
+  expect(rounds).toBe(3)
+  expect(rows).toEqual([{ name: 'raw-sign', opsPerSecond: 60, low: 50, high: 70, ratios: {} }])
+})
+
 test('all that is compared is measured', () => {
   const measured = new Set(GROUPS.flatMap(({ rows }) => rows))
   expect(COMPARISONS.flatMap(([row, baseline]) => [row, baseline]).filter(name => !measured.has(name))).toEqual([])
