@@ -103,7 +103,7 @@ test('a caller is remembered, though thousands of others come after it', async (
     { max: 1, per: 600 },
     { max: 100, per: 600 },
   ]
-  const bounds = await createBounds(app, { strangers: many, subjects: few, resourceServers: many }, null)
+  const bounds = await createBounds(app, { strangers: many, subjects: few, resourceServers: many }, null, null)
   app.get('/', async (request, reply) => {
     await bounds.subject(request, reply, 'first')
     for (let n = 0; n < 15_000; n += 1) await bounds.subject(request, reply, `other ${n}`)
