@@ -48,7 +48,7 @@ export async function startLoad({
   tell,
   onLists,
   pace,
-  work: asked,
+  work: asked = ALL,
 }) {
   const connect = { [origin]: issuers }
   const root = /** @type {import('procura').Did} */ (`did:web:${new URL(origin).host}`)
