@@ -225,10 +225,10 @@ export async function startLoad({
       const again = used.find(({ until }) => until > instant())
       if (again !== undefined && Math.random() < 0.3) return raceWith(one(used))
       const { digests, agent } = one(live)
-      count += 1
-      const request = requestOf(`rooms/race-${count}`, 'read')
+      const n = (count += 1)
+      const request = requestOf(`rooms/race-${n}`, 'read')
       const presentation = await agent.present({ ...request, audience: API, bodyDigest: null, chain: digests.at(-1) })
-      const racing = { n: count, body: { presentation, request }, until: instant() + REPLAYED_FOR }
+      const racing = { n, body: { presentation, request }, until: instant() + REPLAYED_FOR }
       keep(used, racing)
       return raceWith(racing)
     },
