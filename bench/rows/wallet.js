@@ -62,7 +62,7 @@ function inMemory() {
       },
       find: digest => Promise.resolve(credentials.get(digest) ?? null),
       findRoot: () => Promise.resolve(null),
-      ...{ heldBy: none, issuedBy: none, below: none },
+      ...{ heldBy: none, issuedBy: none, below: none, forget: () => Promise.resolve(false) },
     },
     holdings: {
       add(one) {

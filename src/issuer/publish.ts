@@ -13,6 +13,8 @@ import { requireOnward } from './own.js'
 
 /** Seconds after the end of a list's last credential until the list goes (profile §8.5). */
 const RETIRE_AFTER = 3600
+/** Seconds after its end until a credential of this issuer is forgotten: so long somebody may ask what it was. */
+const FORGET_AFTER = 86_400
 
 /** A status list as it is served. */
 export interface PublishedList {
@@ -31,13 +33,13 @@ export interface Publisher {
   list(name: string): Promise<PublishedList>
   /** The version that shows the list as it stood after so many changes; waits for the next second if it must. */
   shown(name: string, changes: number): Promise<number>
-  /** Signs what is due, and forgets the lists that nobody needs any more. @returns the names of those signed */
+  /** Signs what is due, and forgets lists and credentials that nobody needs any more. @returns the names of the lists signed */
   tend(): Promise<readonly string[]>
 }
 
 /** Publishes the lists of an issuer; of one list one version at a time, at most one in a second. */
 export function createPublisher({ keys, statusBase }: IssuerIdentity, ports: IssuerPorts): Publisher {
-  const { clock, statusRows, marker, nextSecond } = ports
+  const { clock, credentials, statusRows, marker, nextSecond } = ports
 
   const headOf = new LRUCache<string, string>({ max: 8 })
 
@@ -96,6 +98,7 @@ export function createPublisher({ keys, statusBase }: IssuerIdentity, ports: Iss
     async tend() {
       const now = clock.now()
       await statusRows.retire(now - RETIRE_AFTER)
+      while (await ports.transaction(() => credentials.forget(keys.did, now - FORGET_AFTER)));
       const due = await statusRows.due(now - RESIGN_AFTER)
       for (const name of due) await current(name)
       return due

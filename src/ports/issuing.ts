@@ -44,6 +44,8 @@ export interface Credentials {
   issuedBy(issuer: Did, before: UnixSeconds, now: UnixSeconds): Promise<readonly StoredCredential[]>
   /** Those that end after `now` and name one of these as their parent. */
   below(parents: readonly Digest[], now: UnixSeconds): Promise<readonly StoredCredential[]>
+  /** Forgets some of those of an issuer that ended before an instant. @returns whether there are more */
+  forget(issuer: Did, before: UnixSeconds): Promise<boolean>
 }
 
 /** A status list as it stands in storage. */

@@ -49,6 +49,22 @@ export function portsContract(backend: Backend): void {
       expect(held.map(one => one.validUntil - NOW)).toStrictEqual([9, 5, 1])
       expect(await store.credentials.heldBy(mallory, NOW)).toStrictEqual([])
     })
+
+    test('that ended are forgotten, of one issuer, some at a time', async () => {
+      const issuer = 'did:key:z6MkForgetful'
+      const ended = Array.from({ length: 101 }, (_, n) => credentialOf(`ended-${n}`, { issuer, validUntil: NOW - 1 }))
+      const others = [
+        credentialOf('ends-just-now', { issuer, validUntil: NOW }),
+        credentialOf('of-another', { issuer: mallory, validUntil: NOW - 1 }),
+      ]
+      await store.transaction(async () => {
+        for (const credential of [...ended, ...others]) await store.credentials.save(credential)
+      })
+      expect(await store.credentials.forget(issuer, NOW)).toBe(true)
+      expect(await store.credentials.forget(issuer, NOW)).toBe(false)
+      for (const { digest } of ended) expect(await store.credentials.find(digest)).toBeNull()
+      for (const one of others) expect(await store.credentials.find(one.digest)).toStrictEqual(one)
+    })
   })
 
   describe(`${backend.name}: installation`, () => {

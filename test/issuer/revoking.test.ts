@@ -175,6 +175,11 @@ describe('what it would end', () => {
       descendants: 2,
       agents: [planner.did, booker.did, alice.did],
       reservations: ['open'],
+      tree: [
+        expect.objectContaining({ digest: root.digest, parent: null, agent: planner.did }),
+        expect.objectContaining({ digest: child.digest, parent: root.digest, agent: booker.did }),
+        expect.objectContaining({ digest: grandchild.digest, parent: child.digest, agent: alice.did }),
+      ],
     })
     expect([await isSet(root.status), await announced()]).toEqual([false, before])
     await expect(issuer.blastOf([root.digest], mallory.did, false)).rejects.toMatchObject({ code: 'CALLER_FORBIDDEN' })
@@ -328,5 +333,17 @@ describe('tending', () => {
     made.now = midnight + 3600
     await issuer.tend()
     await expect(issuer.list(name)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  })
+
+  test('forgets what it issued a day after its end, and not before', async () => {
+    const made = await scene()
+    const granted = await made.grant()
+    const stored = () => made.store.credentials.find(granted.digest)
+    made.now = granted.validUntil + 86_400
+    await made.issuer.tend()
+    expect(await stored()).not.toBeNull()
+    made.now += 1
+    await made.issuer.tend()
+    expect(await stored()).toBeNull()
   })
 })

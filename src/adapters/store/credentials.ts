@@ -4,10 +4,12 @@ import { isDigest, type Digest } from '../../encoding.js'
 import type { Credentials, StatusPlace, StoredCredential } from '../../ports/issuing.js'
 import type { UnixSeconds } from '../../time.js'
 import { type CredentialRow, CredentialTable } from './entities.js'
-import { insertMissing } from './insert.js'
+import { changed, insertMissing } from './insert.js'
 
 /** Names in one query: far below any driver's bound of parameters. */
 const NAMES_AT_ONCE = 500
+/** Rows forgotten in one statement, so that others get their turn. */
+const ENDED_AT_ONCE = 100
 
 /** Credentials in one table. Every method throws STORAGE_UNAVAILABLE if the database cannot be used. */
 export class CredentialRows implements Credentials {
@@ -68,6 +70,16 @@ export class CredentialRows implements Credentials {
       found.push(...rows.map(toCredential))
     }
     return found
+  }
+
+  /** Forgets some of those of an issuer that ended before an instant; `true` if there may be more. */
+  async forget(issuer: Did, before: UnixSeconds): Promise<boolean> {
+    const ended = `SELECT digest FROM stored_credential WHERE issuer = $1 AND valid_until < $2 LIMIT ${ENDED_AT_ONCE}`
+    const forgotten = await changed(this.#dataSource, `DELETE FROM stored_credential WHERE digest IN (${ended})`, [
+      issuer,
+      before,
+    ])
+    return forgotten === ENDED_AT_ONCE
   }
 }
 
