@@ -4,7 +4,15 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** Take longest, in this order: begun last, one of them would run alone while the other core waits. */
 const SLOW = [
   ...['fuzz/fuzz', 'contract/postgres', 'fuzz/broken', 'contract/processes', 'veramo/rotate', 'contract/store'],
-  ...['e2e/examples', 'contract/state', 'issuer/processes', 'cli/approve', 'authority/soundness', 'decide-lines'],
+  ...[
+    'cli/transcripts',
+    'e2e/examples',
+    'contract/state',
+    'issuer/processes',
+    'cli/approve',
+    'authority/soundness',
+    'decide-lines',
+  ],
 ]
 
 class SlowFirst extends BaseSequencer {

@@ -1,5 +1,6 @@
 // The verifier with signatures by sodium-native, beside bare sodium-native, where it is installed.
 import { createRequire } from 'node:module'
+import { signatureBackend } from '../../dist/entry/signatures.js'
 import * as decide from './decide.js'
 import { verifying } from './raw.js'
 
@@ -14,8 +15,6 @@ export async function prepare() {
     sodium.crypto_sign_verify_detached(signature, data, key.bytes),
   )
   const rows = { ...raw, ...(await decide.prepare()) }
-  /** @type {{ signatureBackend?: () => string }} */
-  const { signatureBackend } = await import('../../dist/ed25519.js')
-  if (signatureBackend?.() !== 'sodium-native') throw new Error('the verifier does not use sodium-native')
+  if (signatureBackend() !== 'sodium-native') throw new Error('the verifier does not use sodium-native')
   return Object.fromEntries(Object.entries(rows).map(([name, row]) => [`${name}-sodium`, row]))
 }

@@ -131,6 +131,15 @@ const changed = z.object({
   version: z.int().meta({ description: 'a published version of the list that shows it' }),
 })
 
+const ended = z.object({
+  digest,
+  parent: digest.nullable().meta({ description: 'the one above it that would end too' }),
+  issuer: did,
+  agent: did.meta({ description: 'who holds it' }),
+  validUntil: seconds,
+  grants: z.array(z.object({ resource: z.string(), actions: z.array(z.string()).readonly() })).readonly(),
+})
+
 /** Answer of `POST /v1/revocations`, by what was asked. */
 export const revocationAnswer = z.union([
   changed,
@@ -145,6 +154,7 @@ export const revocationAnswer = z.union([
       descendants: z.int(),
       agents: z.array(did).readonly(),
       reservations: z.array(z.string()).readonly(),
+      tree: z.array(ended).readonly(),
     })
     .meta({ description: 'of `dryRun`: what would end' }),
 ])

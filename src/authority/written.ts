@@ -81,13 +81,15 @@ export function readWritten(value: Json, place: (member: string) => string): Wri
   const wrong = findings(report => {
     const before: ProcuraError[] = []
     const note: Report = error => void before.push(error)
-    written = toWritten(writtenShape(value, '', note), note)
-    // read as it will be read: what is wrong is known before anything is sent
-    const { draft, origins } = written
-    const audience = draft.audience.length === 0 ? origins : draft.audience
-    before.forEach(report)
-    if (before.length === 0)
+    const members = writtenShape(value, '', note)
+    if (before.length === 0) written = toWritten(members, note)
+    if (before.length === 0 && written !== undefined) {
+      // read as it will be read: what is wrong is known before anything is sent
+      const { draft, origins } = written
+      const audience = draft.audience.length === 0 ? origins : draft.audience
       authorityShape({ v: 1, hop: 0, more: 0, ...draft, audience } as unknown as JsonObject, '', report)
+    }
+    before.forEach(report)
   })
   if (written !== undefined && wrong.length === 0) return written
   const placed = wrong.map(error => atPlace(error, place))

@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander'
+import type { BulkWork } from '../adapters/cli/bulk.js'
 import { fsckCommand, type FsckOptions } from '../adapters/cli/fsck.js'
 import { withManual, type Output } from '../adapters/cli/output.js'
 import { revokeCommand, type RevokeOptions } from '../adapters/cli/revoke.js'
@@ -17,17 +18,22 @@ export function addStatusCommands(program: Command, shell: Shell): void {
 
   withManual(withService(program.command('revoke').description('take authority back')), {
     example: 'revoke --file leaked.txt --dry-run',
-    json: 'a line a target: {target, digest, list, index, …} or {target, code, detail}; of a DID {agent, changed}; with --dry-run {credentials, descendants, agents, reservations}',
+    json: 'a line a target: {target, digest, list, index, …} or {target, code, detail}; of a DID {target, agent, changed}; of --file as bulk grant; with --dry-run {credentials, descendants, agents, reservations, tree: [{digest, parent, issuer, agent, validUntil, grants}]}',
   })
     .argument('[target...]', 'digests or ids of credentials, DIDs of agents')
-    .option('-f, --file <list>', 'further targets, one a line; goes on where it was interrupted')
+    .option(
+      '-f, --file <list>',
+      'further targets: a list, CSV, NDJSON, or the answers of bulk grant; goes on where it was interrupted',
+    )
     .option('--dry-run', 'show what it would end, and change nothing')
     .option('--before <time>', 'what the DIDs issued before this time: 2026-11-26T10:00:00Z')
     .addOption(new Option('--suspend', 'suspend only').conflicts('resume'))
     .addOption(new Option('--resume', 'lift a suspension'))
     .action(async (targets: readonly string[], options: RevokeOptions & AdminOptions) => {
+      const { workThrough } = await import('./bulk-desk.js')
       await withAdmin(options, async admin => {
-        shell.exit(await revokeCommand(targets, options, { admin, terminal, stream: process.stderr }))
+        const through = (file: string, work: BulkWork): Promise<number> => workThrough(file, work, options, shell)
+        shell.exit(await revokeCommand(targets, options, { admin, terminal, workThrough: through }))
       })
     })
 

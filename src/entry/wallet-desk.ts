@@ -30,7 +30,7 @@ export async function delegate(options: DelegateOptions & WalletFlags, shell: Sh
 
 /** Prints a presentation. */
 export async function present(options: PresentOptions & WalletFlags, shell: Shell): Promise<void> {
-  await withAgent(options, shell, agent => presentCommand(options, { terminal: shell.terminal, agent }))
+  await presentCommand(options, { terminal: shell.terminal, asAgent: run => withAgent(options, shell, run) })
 }
 
 /** Options of `procura receive`. */
@@ -41,18 +41,14 @@ export interface ReceiveOptions extends WalletFlags, Output {
 
 /** Takes a chain into a wallet. */
 export async function receive(file: string, options: ReceiveOptions, shell: Shell): Promise<void> {
-  const { terminal } = shell
-  const rootsOf = ({ issuer }: Place): readonly Did[] => [
-    ...(options.root ?? []).map(parseRoot),
-    ...(issuer === null ? [] : [issuer]),
-  ]
-  const requireRoots = (place: Place): readonly Did[] => {
-    const roots = rootsOf(place)
+  const named = (options.root ?? []).map(parseRoot)
+  const rootsOf = ({ issuer }: Place): readonly Did[] => {
+    const roots = [...named, ...(issuer === null ? [] : [issuer])]
     if (roots.length === 0) throw usageFault('whose roots are taken? --root, or the agent file or origin of a service')
     return roots
   }
-  const world = { terminal, clock: systemClock }
-  await withAgent(options, shell, agent => receiveCommand(file, options, { ...world, agent }), requireRoots)
+  const asAgent = (run: (agent: WalletAgent) => Promise<void>) => withAgent(options, shell, run, rootsOf)
+  await receiveCommand(file, options, { terminal: shell.terminal, clock: systemClock, asAgent })
 }
 
 async function withAgent(

@@ -14,6 +14,7 @@ import type {
 import type { IssuingKeys } from '../ports/keys.js'
 import type { Audit, Clock, Commits, Ids, Transactions } from '../ports/world.js'
 import type { UnixSeconds } from '../time.js'
+import type { Ended } from './blast.js'
 import { createChanges, type Changed, type StatusChange } from './change.js'
 import { createGrants } from './grant.js'
 import { createForSubjects, type IdentityRequest } from './issued.js'
@@ -91,6 +92,8 @@ export interface Blast {
   readonly agents: readonly Did[]
   /** open reservations of this service's verifiers that depend on them */
   readonly reservations: readonly string[]
+  /** the credentials, each with what stands above it */
+  readonly tree: readonly Ended[]
 }
 
 /** Grants roots, publishes status lists, takes authority back. */

@@ -3,6 +3,7 @@ import { isStoredIssuerProved, storedChain, toStored, type StoredChain } from '.
 import type { Did } from '../did/did.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import type { StoredCredential } from '../ports/issuing.js'
+import { treeOf } from './blast.js'
 import { AT_ONCE, type Batch, type Changed, type Changes } from './change.js'
 import type { Blast, Issuer, IssuerIdentity, IssuerPorts } from './issuer.js'
 import type { OpenOwn } from './own.js'
@@ -119,6 +120,7 @@ export function createRevocations(
         descendants: digests.size - new Set(roots.map(({ digest }) => digest)).size,
         agents: [...new Set(all.map(({ subject }) => subject))],
         reservations: await reservations.on(digests, clock.now()),
+        tree: treeOf([...new Map(all.map(one => [one.digest, one])).values()]),
       }
     },
   }

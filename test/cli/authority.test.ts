@@ -204,7 +204,13 @@ describe('from grant to request', () => {
     ['a file that is not there', ['explain', '/no/such', '--policy', 'POLICY'], 66, /NOT_FOUND/],
     ['a file without end', ['explain', '/dev/zero', '--policy', 'POLICY'], 65, /INPUT_TOO_LARGE/],
     ['a policy alone', ['verify', 'a.b.c', '--policy', 'POLICY'], 64, /--state and --audit/],
-    ['a wallet that is not there', ['present', '--wallet', 'sqlite:///no/such.db', '--as', 'x'], 66, /no wallet/],
+    [
+      'a wallet that is not there',
+      ['present', '--wallet', 'sqlite:///no/such.db', '--as', 'x', '--url', API, '--action', 'read'],
+      66,
+      /no wallet/,
+    ],
+    ['a presentation received', ['receive', 'a.b.c', '--wallet', 'WALLET', '--as', 'planner'], 65, /JWS_FORMAT/],
     ['nothing received', ['receive', '/dev/zero', '--wallet', 'WALLET', '--as', 'planner'], 65, /INPUT_TOO_LARGE/],
   ])('%s is refused', async (_, args, code, why) => {
     const named = args.map(one => (one === 'POLICY' ? at('policy.json') : one === 'WALLET' ? wallet : one))

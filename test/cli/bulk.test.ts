@@ -227,7 +227,7 @@ describe('bulk grant', () => {
         ),
       )
     },
-    60_000 + ROWS * 50,
+    60_000 + ROWS * 200,
   )
   afterAll(() => home.close())
 
@@ -257,7 +257,7 @@ describe('bulk grant', () => {
       expect(new Set(made)).toEqual(new Set(all.map(({ digest }) => digest)))
       expect(await readdir(home.folder)).not.toContain('agents.csv.lock')
     },
-    60_000 + ROWS * 50,
+    60_000 + ROWS * 200,
   )
 
   async function stored(): Promise<Set<string>> {

@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runBulk, type BulkWork, type Task } from '../../src/adapters/cli/bulk.js'
 import { revokeCommand, type RevokeOptions } from '../../src/adapters/cli/revoke.js'
+import { treeLines } from '../../src/adapters/cli/revoke-tree.js'
 import { openStore } from '../../src/adapters/store/store.js'
 import { openIssuer } from '../../src/entry/issuer.js'
 import { openService } from '../../src/entry/service.js'
@@ -26,8 +27,8 @@ beforeAll(async () => {
 afterAll(() => home.close())
 
 const run = (...args: string[]): Promise<Transcript> => procura([...args, '--config', home.config])
-/** The command without a process around it. */
-async function revoke(targets: readonly string[], options: Omit<RevokeOptions, 'output'> = {}) {
+/** The command, what it prints as JSON, and of a file what was answered. */
+async function revoke(targets: readonly string[], options: Omit<RevokeOptions, 'output' | 'workThrough'> = {}) {
   const lines: Record<string, unknown>[] = []
   const terminal = {
     read: async (file: string) => readFile(file),
@@ -35,7 +36,18 @@ async function revoke(targets: readonly string[], options: Omit<RevokeOptions, '
     tell: () => undefined,
     ask: () => Promise.resolve(null),
   }
-  const world = { admin: home.issuer, terminal, stream: { write: () => undefined } }
+  const stream = { write: () => undefined }
+  const clock = { now: () => 1_800_000_000 }
+  const workThrough = async (file: string, work: BulkWork): Promise<number> => {
+    const answers = async (tasks: readonly Task[]) => {
+      const results = await work.do(tasks)
+      lines.push(...tasks.map(({ row }, n) => ({ ...row, ...results[n] })))
+      return results
+    }
+    const { failed } = await runBulk(file, { ...work, do: answers }, { stream, clock, signal: AbortSignal.any([]) })
+    return failed === 0 ? 0 : 77
+  }
+  const world = { admin: home.issuer, terminal, workThrough }
   return { lines, code: await revokeCommand(targets, { ...options, output: 'json' }, world) }
 }
 const grant = async (to = alice.did): Promise<string> => {
@@ -51,11 +63,12 @@ const grant = async (to = alice.did): Promise<string> => {
 describe('revoke', () => {
   test('shows what it would end, and changes nothing', async () => {
     const digest = await grant()
-    const blast = { credentials: [digest], descendants: 0, agents: [alice.did], reservations: [] }
+    const tree = [{ digest, parent: null, issuer: 'did:web:id.acme.example', agent: alice.did, grants: GRANTS }]
+    const blast = { credentials: [digest], descendants: 0, agents: [alice.did], reservations: [], tree }
     for (let time = 0; time < 2; time += 1)
-      expect(await revoke([digest], { dryRun: true })).toEqual({ code: 0, lines: [blast] })
+      expect(await revoke([digest], { dryRun: true })).toMatchObject({ code: 0, lines: [blast] })
     const { code, stdout } = await run('revoke', digest, '--dry-run', '-o', 'json')
-    expect([code, JSON.parse(stdout)]).toEqual([0, blast])
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, blast])
   })
 
   test('some that exist and one that does not: says which, and that not all was done', async () => {
@@ -68,32 +81,63 @@ describe('revoke', () => {
     ])
   })
 
-  test('a list from a file goes on where it was interrupted', async () => {
+  test('a list from a file, as lines, CSV or answers of bulk grant; of those that are refused it says which line', async () => {
     const digests = [await grant(), await grant(), await grant()]
     const list = join(home.folder, 'leaked.txt')
-    await writeFile(list, `# leaked yesterday\n${digests.join('\n')}\n`)
-    expect((await revoke([], { file: list })).lines).toHaveLength(3)
-    expect(await readdir(home.folder)).not.toContain('leaked.txt.done')
-    // as an interrupted run would have left it
-    const what = createHash('sha256')
-      .update(JSON.stringify(['revoke', digests]))
-      .digest('base64url')
-    await writeFile(`${list}.done`, `${what} 2\n`)
-    expect((await revoke([], { file: list })).lines).toMatchObject([{ target: digests[2] }])
-    // another list's journal counts for nothing
-    await writeFile(`${list}.done`, 'another 3\n')
-    expect((await revoke([], { file: list })).lines).toHaveLength(3)
+    await writeFile(list, `# leaked yesterday\n${digests.join('\n')}\nuEinone\n`)
+    const { lines, code } = await revoke([], { file: list })
+    expect([code, lines.map(({ target }) => target)]).toEqual([77, [...digests, 'uEinone']])
+    expect(JSON.parse(await readFile(`${list}.failed.ndjson`, 'utf8'))).toMatchObject({ line: 5, code: 'NOT_FOUND' })
+    // what came to its end is forgotten: again does no harm
+    expect((await readdir(home.folder)).filter(name => name.startsWith('leaked'))).toEqual([
+      'leaked.txt',
+      'leaked.txt.failed.ndjson',
+    ])
+    const csv = join(home.folder, 'leaked.csv')
+    await writeFile(csv, `to,digest\r\n${digests.map(digest => `did:web:x.example,${digest}`).join('\r\n')}`)
+    expect(await revoke([], { file: csv })).toMatchObject({ code: 0, lines: digests.map(digest => ({ digest })) })
+    const { stdout } = await run('revoke', '--file', csv, '-o', 'json')
+    expect(JSON.parse(stdout)).toMatchObject({ done: 3, failed: 0, ended: null })
   })
 
   test('killed in the middle of a list, the same command goes on there', async () => {
     const some = [await grant(), await grant()]
     const list = join(home.folder, 'many.txt')
     await writeFile(list, Array.from({ length: 1500 }, (_, n) => some[n % 2]).join('\n'))
-    await killedWhen(['revoke', '--file', list, '--config', home.config], () => existsSync(`${list}.done`))
-    const done = Number((await readFile(`${list}.done`, 'utf8')).trim().split(' ')[1])
+    const answers = `${list}.done.ndjson`
+    await killedWhen(['revoke', '--file', list, '--config', home.config], () => existsSync(answers) && statSync(answers).size > 0) // prettier-ignore
+    const done = (await readFile(answers, 'utf8')).split('\n').length - 1
     expect([500, 1000]).toContain(done)
     expect((await revoke([], { file: list })).lines).toHaveLength(1500 - done)
-    expect(await readdir(home.folder)).not.toContain('many.txt.done')
+    expect(await readdir(home.folder)).not.toContain('many.txt.done.ndjson')
+  })
+
+  test('the tree that would end: who holds what, and below what', () => {
+    const node = (digest: string, parent: string | null, agent: string, actions: string[]) => ({
+      ...{ digest, parent, agent, validUntil: 1_800_000_000 },
+      grants: actions.length === 0 ? [] : [{ resource: API, actions }],
+    })
+    const tree = [
+      node('one', null, 'planner', ['read', 'write']),
+      node('four', 'three', 'mal\u202elory\u001b[2J', ['read']),
+      node('two', 'one', 'booker', ['read']),
+      node('three', 'one', 'alice', ['write']),
+      node('five', null, 'planner', []),
+    ]
+    const blast = {
+      credentials: tree.map(({ digest }) => digest),
+      descendants: 3,
+      agents: ['a', 'b'],
+      reservations: ['r'],
+    }
+    expect(treeLines({ ...blast, tree })).toEqual([
+      'would end 5 credentials of 2 holders, 3 of them below those named; open reservations: r',
+      `planner  read, write on ${API}  until 2027-01-15T08:00:00Z  one`,
+      `├─ booker  read on ${API}  until 2027-01-15T08:00:00Z  two`,
+      `└─ alice  write on ${API}  until 2027-01-15T08:00:00Z  three`,
+      `   └─ mal\ufffdlory\ufffd[2J  read on ${API}  until 2027-01-15T08:00:00Z  four`,
+      'planner  identity  until 2027-01-15T08:00:00Z  five',
+    ])
   })
 
   test('an agent by its DID, suspended, resumed and stopped', async () => {

@@ -14,7 +14,7 @@ import { procura, type Transcript } from './run.js'
  * # a comment
  * [NAME] a line of the variant NAME only
  * === FILE        the lines up to the next === are written to a file of the folder
- * === NAME=text   a variable, from here on; PORT is a free port of this machine
+ * === NAME=text   a variable, from here on; PORT is a free port, PACKAGE this package's folder
  * & procura serve runs until the transcript ends
  * $ procura …     a command that ends with 0
  * ! 77 procura …  one that ends with 77
@@ -28,7 +28,10 @@ import { procura, type Transcript } from './run.js'
 export async function play(path: string, variant = ''): Promise<void> {
   const home = process.cwd()
   const folder = await mkdtemp(join(tmpdir(), 'procura-cli-'))
-  const variables = new Map([['PORT', String(await freePort())]])
+  const variables = new Map([
+    ['PORT', String(await freePort())],
+    ['PACKAGE', join(import.meta.dirname, '../..')],
+  ])
   const running: (() => Promise<unknown>)[] = []
   const environment: Record<string, string> = {}
   process.chdir(folder)
@@ -153,7 +156,7 @@ function isLike(line: string, pattern: string, variables: Map<string, string>): 
     /<([A-Z][A-Z0-9_]*)>|\{…\}|\[…\]|…|[.*+?^${}()|[\]\\]/g,
     (found, name: string | undefined) => {
       if (found === '{…}') return '\\{.*\\}'
-    if (found === '[…]') return '\\[.*\\]'
+      if (found === '[…]') return '\\[.*\\]'
       if (found === '…') return '[^"]*?'
       if (name === undefined) return `\\${found}`
       const known = variables.get(name)

@@ -175,6 +175,11 @@ describe('what it would end', () => {
       descendants: 2,
       agents: [planner.did, booker.did, alice.did],
       reservations: ['open'],
+      tree: [
+        expect.objectContaining({ digest: root.digest, parent: null, agent: planner.did }),
+        expect.objectContaining({ digest: child.digest, parent: root.digest, agent: booker.did }),
+        expect.objectContaining({ digest: grandchild.digest, parent: child.digest, agent: alice.did }),
+      ],
     })
     expect([await isSet(root.status), await announced()]).toEqual([false, before])
     await expect(issuer.blastOf([root.digest], mallory.did, false)).rejects.toMatchObject({ code: 'CALLER_FORBIDDEN' })

@@ -33,11 +33,10 @@ export async function readShown(given: string, terminal: Terminal): Promise<Show
   return { kind: typ === 'agent-proof+jwt' ? 'proof' : 'presentation', token: first }
 }
 
-/** Reads a chain. @throws as {@link readShown}; JWS_TYP - a presentation */
+/** Reads a chain; whoever opens it refuses what is none. @throws as {@link readShown} */
 export async function readChainFile(given: string, terminal: Terminal): Promise<readonly string[]> {
   const shown = await readShown(given, terminal)
-  if (shown.kind === 'chain') return shown.tokens
-  throw new ProcuraError('JWS_TYP', { typ: shown.kind, expected: 'vc+jwt' })
+  return shown.kind === 'chain' ? shown.tokens : [shown.token]
 }
 
 function tokensIn(value: Json, at: string): readonly string[] {

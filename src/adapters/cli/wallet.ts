@@ -12,7 +12,8 @@ import type { Terminal } from './terminal.js'
 /** What the commands need. */
 export interface WalletWorld<A> {
   readonly terminal: Terminal
-  readonly agent: A
+  /** an agent of a wallet, opened once what is asked can be read */
+  readonly asAgent: (run: (agent: A) => Promise<void>) => Promise<void>
 }
 
 /**
@@ -23,16 +24,18 @@ export interface WalletWorld<A> {
 export async function receiveCommand(
   file: string,
   options: Output,
-  { terminal, agent, clock }: WalletWorld<Pick<Agent, 'receive'>> & { readonly clock: Clock },
+  { terminal, asAgent, clock }: WalletWorld<Pick<Agent, 'receive'>> & { readonly clock: Clock },
 ): Promise<void> {
-  const held = await agent.receive(await readChainFile(file, terminal))
-  const { digest, id, subject, validUntil, authority, chain } = held
-  const sentence = formatAuthority(authority, subject, validUntil - clock.now())
-  const answer = { to: subject, digest, id, validUntil, links: chain.length, sentence, authority: toJson(authority) }
-  show(terminal, options, answer, () => [
-    sentence,
-    ...members({ digest, id, until: toDate(validUntil), links: chain.length }, 6),
-  ])
+  const tokens = await readChainFile(file, terminal)
+  await asAgent(async agent => {
+    const { digest, id, subject, validUntil, authority, chain } = await agent.receive(tokens)
+    const sentence = formatAuthority(authority, subject, validUntil - clock.now())
+    const answer = { to: subject, digest, id, validUntil, links: chain.length, sentence, authority: toJson(authority) }
+    show(terminal, options, answer, () => [
+      sentence,
+      ...members({ digest, id, until: toDate(validUntil), links: chain.length }, 6),
+    ])
+  })
 }
 
 /** Options of `procura present`. */
@@ -51,12 +54,12 @@ export interface PresentOptions extends RequestOptions, Output {
  */
 export async function presentCommand(
   options: PresentOptions,
-  { terminal, agent }: WalletWorld<Pick<Agent, 'present'>>,
+  { terminal, asAgent }: WalletWorld<Pick<Agent, 'present'>>,
 ): Promise<void> {
   const { method, url, bodyDigest, action, resource, params } = await readRequest(options, terminal)
   if (url === null || action === null || resource === null) throw usageFault('--url and --action are due')
   const { audience = originOf(url), nonce, chain, onBehalfOf } = options
-  const presentation = await agent.present({
+  const request = {
     ...{
       method: method ?? 'GET',
       url,
@@ -69,8 +72,11 @@ export async function presentCommand(
       onBehalfOf,
     },
     ...(nonce === undefined ? {} : { nonce }),
+  }
+  await asAgent(async agent => {
+    const presentation = await agent.present(request)
+    show(terminal, options, { presentation, audience }, () => [presentation])
   })
-  show(terminal, options, { presentation, audience }, () => [presentation])
 }
 
 function originOf(url: string): string {

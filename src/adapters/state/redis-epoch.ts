@@ -1,6 +1,5 @@
 import { isProcuraError, ProcuraError } from '../../errors.js'
 import { MARGIN, type UnixSeconds } from '../../time.js'
-import type { RedisLink } from './redis.js'
 import { scriptOf, type RedisSpace } from './redis-keys.js'
 
 /** Kind of the key that says since when nothing was forgotten. */
@@ -94,16 +93,16 @@ export function epochOf(space: RedisSpace, name: string, now: () => UnixSeconds)
     refusal: answer => refusal(WHY[answer] ?? 'Redis does not answer as it should'),
     async check() {
       const [answer = '', policy = ''] = await unavailable(() => look([space.key(epochKey)], [now(), name]))
-      forgetful = answer === 'free' ? forgetfulness(space.link, policy) : (WHY[answer] ?? answer)
+      forgetful = answer === 'free' ? forgetfulness(policy) : (WHY[answer] ?? answer)
       if (forgetful !== null) throw refusal(forgetful)
     },
   }
 }
 
 /** Why a server may forget what it was told to keep; `null` if it does not. */
-function forgetfulness({ name }: RedisLink, policy: string): string | null {
+function forgetfulness(policy: string): string | null {
   if (policy === 'noeviction') return null
-  return `${name} forgets when it is full (maxmemory-policy ${policy}); it must be noeviction`
+  return `Redis would forget when it is full: maxmemory-policy is ${policy} and must be noeviction`
 }
 
 /** Whatever keeps Redis from answering is "do not know". */
@@ -111,8 +110,10 @@ export async function unavailable<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {
-    const isOurs = isProcuraError(cause)
-    if (isOurs && cause.code === 'REPLAY_UNAVAILABLE') throw cause
-    throw new ProcuraError('REPLAY_UNAVAILABLE', { why: isOurs ? cause.code : 'Redis cannot be used' }, { cause })
+    if (isProcuraError(cause) && cause.code === 'REPLAY_UNAVAILABLE') throw cause
+    // callers are strangers: what names the server stays in the cause
+    const isFull = isProcuraError(cause) && /^OOM/.test(String(cause.facts['why']))
+    const why = isFull ? 'Redis is full' : 'Redis does not answer'
+    throw new ProcuraError('REPLAY_UNAVAILABLE', { why }, { cause })
   }
 }

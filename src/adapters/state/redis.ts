@@ -43,8 +43,10 @@ export async function openRedis(url: string): Promise<RedisLink> {
     probe: () => redis.ping().catch(requireReply),
     refusal,
     most: MOST,
-    // a line that is dead stays so for long after the server is back
-    onOpen: () => redis.disconnect(true),
+    // a line that is dead stays so for long after the server is back; one that is being laid is not cut
+    onOpen: () => {
+      if (redis.status === 'ready') redis.disconnect(true)
+    },
   })
   const attempt = <T>(work: () => Promise<T>): Promise<T> => translated(() => circuit.run(work))
   const translated = <T>(work: () => Promise<T>): Promise<T> =>

@@ -64,7 +64,7 @@ export async function tmpfs(size) {
   if (status !== 0) throw new Error(`no tmpfs: ${stderr}`)
   process.once('exit', () => {
     spawnSync('umount', ['-l', folder])
-    spawnSync('rmdir', [folder])
+    spawnSync('rm', ['-rf', '--one-file-system', folder])
   })
   return folder
 }

@@ -31,6 +31,8 @@ import { signalTree, until } from './machine.mjs'
 function server(name, port, command, answers, crash) {
   /** @type {import('node:child_process').ChildProcess | null} */
   let child = null
+  // before its disk goes
+  process.prependListener('exit', () => child?.kill('SIGKILL'))
   return {
     name,
     port,

@@ -49,6 +49,8 @@ export function member({ name, folder, config, port, audit, hasClock, tell }) {
   let child = null
   let isOver = true
   let isKilled = false
+  // before its disk goes
+  process.prependListener('exit', () => child?.kill('SIGKILL'))
   /** @type {Promise<void>} */
   let running = Promise.resolve()
 
