@@ -1,11 +1,12 @@
 // An hour of everything at once against the service as `procura serve` runs it, sampled every 30 s: what it holds after a
 // garbage collection, descriptors, how late its event loop is, how its files grow. Ends with 1 if something grows without
-// bound (bench/soak/growth.js says by which rule), or an answer was other than due.
+// bound (bench/soak/growth.js says by which rule), an answer was other than due, or one in twenty never came.
 //   npm run soak [-- --minutes 60] [--rate 40] [--json FILE] [--svg FILE] [--snapshot FILE] [--storage postgres://…] [--state redis://…]
 import { readdir, writeFile } from 'node:fs/promises'
 import { loadavg } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { isProcuraError } from 'procura'
 import { createLoad, readFeed } from './soak/load.js'
 import { chartOf, figuresOf, lineOf, tableOf } from './soak/report.js'
 import { openService } from './soak/service.js'
@@ -34,6 +35,9 @@ const FILL = Number(options.fill)
 const PERIOD = Math.min(30, SECONDS / 20)
 /** Works under way at once; more are left out, and counted. */
 const MOST = 64
+
+/** What a defect of the service is told as. */
+const DEFECT = /INTERNAL|as documented|status 500/
 
 /** Of a hundred works, how many are which. @type {Readonly<Record<Work, number>>} */
 const SHARES = {
@@ -71,7 +75,7 @@ async function soak() {
   const counts = new Map()
   /** @type {Map<string, number>} */
   const wrong = new Map()
-  let [requests, underWay, leftOut] = [0, 0, 0]
+  let [requests, underWay, leftOut, unanswered] = [0, 0, 0, 0]
   const run = async (/** @type {Work} */ name) => {
     const count = counts.get(name) ?? { begun: 0, took: [] }
     counts.set(name, count)
@@ -80,6 +84,11 @@ async function soak() {
     underWay += 1
     const from = performance.now()
     await works[name]().catch((/** @type {unknown} */ error) => {
+      // no answer in time: the machine is busy, or the service has a fault; either way it is told
+      if (isProcuraError(error) && error.code === 'SERVICE_UNAVAILABLE' && !DEFECT.test(error.message)) {
+        unanswered += 1
+        return
+      }
       const what = `${name}: ${error instanceof Error ? error.message : String(error)}`
       wrong.set(what, (wrong.get(what) ?? 0) + 1)
     })
@@ -102,7 +111,7 @@ async function soak() {
     const held = await service.ask({})
     const [descriptors, sizes] = [(await readdir(`/proc/${service.pid}/fd`)).length, await service.sizes()]
     const seconds = (performance.now() - begun) / 1000
-    const one = { ...held, ...sizes, seconds, requests, descriptors, late: leftOut, load: loadavg()[0] ?? 0 }
+    const one = { ...held, ...sizes, seconds, requests, descriptors, leftOut, unanswered, load: loadavg()[0] ?? 0 }
     samples.push(one)
     if (samples.length % 10 === 1) console.log(lineOf(one))
   }
@@ -128,7 +137,7 @@ async function soak() {
   if (options.json !== undefined)
     await writeFile(options.json, `${JSON.stringify({ backends, ...figures }, null, 2)}\n`)
   if (options.svg !== undefined) await writeFile(options.svg, chartOf(samples))
-  if (wrong.size > 0 || figures.growth.some(({ grows }) => grows)) process.exitCode = 1
+  if (wrong.size > 0 || unanswered > requests / 20 || figures.growth.some(({ grows }) => grows)) process.exitCode = 1
 }
 
 /** Sixteen at once. @param {number} times @param {() => Promise<unknown>} work */

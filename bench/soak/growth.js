@@ -22,8 +22,9 @@ const ALLOWED = {
 export const WATCHED = /** @type {(keyof typeof ALLOWED)[]} */ (Object.keys(ALLOWED))
 
 /**
- * Whether something grows without bound: the median of the last quarter is above that of the first by more than
- * {@link ALLOWED}, and the last quarter rises too. A cache that fills rises and then does not; a leak rises to the end.
+ * Whether something grows without bound: a low value of the last quarter (a fourth of its samples are lower) is above that of
+ * the first by more than {@link ALLOWED}, and the last quarter rises too. Low, because calls under way hold something as well,
+ * and more of it when the machine is busy. A cache that fills rises and then does not; a leak rises to the end.
  * Slopes are Theil and Sen's, so that single points do not count.
  *
  * @param {readonly Point[]} points in order
@@ -33,7 +34,7 @@ export const WATCHED = /** @type {(keyof typeof ALLOWED)[]} */ (Object.keys(ALLO
 export function growthOf(points, what) {
   const quarter = Math.max(1, Math.floor(points.length / 4))
   const [head, tail] = [points.slice(0, quarter), points.slice(-quarter)]
-  const of = (/** @type {readonly Point[]} */ some) => median(some.map(point => point[what]))
+  const of = (/** @type {readonly Point[]} */ some) => lowOf(some.map(point => point[what]))
   const [first, last] = [of(head), of(tail)]
   const { part, amount } = ALLOWED[what]
   const allowed = first * part + amount
@@ -47,6 +48,12 @@ export function growthOf(points, what) {
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)] ?? 0
+}
+
+/** @param {readonly number[]} values */
+function lowOf(values) {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 4)] ?? 0
 }
 
 /** @param {readonly (readonly [number, number])[]} points */

@@ -4,7 +4,7 @@ import { growthOf, median, WATCHED } from './growth.js'
 
 /** @import { Point } from './growth.js' */
 /** @import { Held } from './probe.js' */
-/** @typedef {Point & Held & { late: number, database: number, audit: number, load: number }} Sample */
+/** @typedef {Point & Held & { leftOut: number, unanswered: number, database: number, audit: number, load: number }} Sample */
 /** @typedef {ReadonlyMap<string, { begun: number, took: number[] }>} Counts */
 
 /** @param {number} bytes */
@@ -34,7 +34,8 @@ export function figuresOf(samples, counts, wrong) {
     },
     works,
     seconds: last.seconds - first.seconds,
-    leftOut: last.late,
+    leftOut: last.leftOut,
+    unanswered: last.unanswered,
     /** milliseconds of processor time each */
     processor: (last.cpu - first.cpu) / works,
     lag: { p50: median(of('lag50')), p99: median(of('lag99')), max: Math.max(...of('lagMax')) },
@@ -52,7 +53,7 @@ export function figuresOf(samples, counts, wrong) {
 
 /** @param {ReturnType<typeof figuresOf>} figures @param {string} backends */
 export function tableOf(
-  { machine, works, seconds, leftOut, processor, lag, bytesPerWork, growth, latency, wrong },
+  { machine, works, seconds, leftOut, unanswered, processor, lag, bytesPerWork, growth, latency, wrong },
   backends,
 ) {
   const rows = growth.map(({ what, first, last, perHour, perRequest, grows }) => {
@@ -63,11 +64,11 @@ export function tableOf(
   })
   return [
     `${machine.date}, Node ${machine.node}, ${machine.cores} × ${machine.model}, load ${machine.load.toFixed(1)}; ${backends}`,
-    `${(seconds / 60).toFixed(0)} min, ${works} works (${leftOut} left out), ${processor.toFixed(2)} ms of processor each`,
+    `${(seconds / 60).toFixed(0)} min, ${works} works (${leftOut} left out, ${unanswered} without an answer), ${processor.toFixed(2)} ms of processor each`,
     `event loop late ${lag.p50.toFixed(1)} ms p50, ${lag.p99.toFixed(1)} ms p99 (medians), ${lag.max.toFixed(0)} ms at worst`,
     `${bytesPerWork.database.toFixed(0)} bytes of database and ${bytesPerWork.audit.toFixed(0)} of audit log a work`,
     '',
-    '| | first quarter | last quarter | an hour | a work | |',
+    '| | first quarter, low | last quarter, low | an hour | a work | |',
     '|---|---|---|---|---|---|',
     ...rows,
     '',

@@ -21,6 +21,7 @@ const names = Array.from({ length: MANY }, (_, n) => `did:web:a${n}.example` as 
 async function heldOf(things: readonly WeakRef<object>[]): Promise<number> {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
+  setFlagsFromString('--no-expose-gc')
   // a weak reference holds on until the end of the turn
   await new Promise(resolve => setImmediate(resolve))
   collect()
