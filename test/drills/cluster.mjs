@@ -103,7 +103,11 @@ await cluster.close()
 if (values.keep !== undefined) spawnSync('cp', ['-r', folder, values.keep])
 const judged = spawnSync(
   process.execPath,
-  [join(import.meta.dirname, 'cluster/reader.mjs'), folder, values.work === undefined ? 'whole' : 'part'],
+  [
+    join(import.meta.dirname, 'cluster/reader.mjs'),
+    folder,
+    values.work === undefined && values.only === '' ? 'whole' : 'part',
+  ],
   {
     stdio: 'inherit',
   },

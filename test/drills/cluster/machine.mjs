@@ -10,6 +10,7 @@ import { setTimeout } from 'node:timers/promises'
 /** Programs a drill runs, and the Debian package of each. */
 const TOOLS = { unshare: 'util-linux', mount: 'mount', ip: 'iproute2', nft: 'nftables', haproxy: 'haproxy', faketime: 'faketime' } // prettier-ignore
 const ALONE = 'PROCURA_DRILL_ALONE'
+const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
 
 /**
  * Runs this program once more with network, mounts and process numbers of its own: what it cuts, fills and kills is its
@@ -21,8 +22,7 @@ export async function isolate(tools = []) {
   if (process.env[ALONE] === 'yes') {
     // each server and each folder has one
     process.setMaxListeners(0)
-    for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
-      process.once(signal, () => process.exit(130))
+    for (const name of SIGNALS) process.once(name, () => process.exit(130))
     spawnSync('ip', ['link', 'set', 'lo', 'up'])
     return
   }
@@ -32,9 +32,12 @@ export async function isolate(tools = []) {
     env: { ...process.env, [ALONE]: 'yes' },
     stdio: 'inherit',
   })
-  // a terminal signals all of them, whoever else signals means the child
-  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
-    process.on(signal, () => child.kill('SIGKILL'))
+  const tell = () => {
+    // the program itself, which cleans up; unshare heeds no signal
+    const [, inside] = treeOf(child.pid ?? 0)
+    if (inside !== undefined) process.kill(inside, 'SIGTERM')
+  }
+  for (const name of SIGNALS) process.on(name, tell)
   const [code, signal] = await once(child, 'exit')
   process.exit(code ?? 128 + constants.signals[/** @type {NodeJS.Signals} */ (signal)])
 }
