@@ -32,7 +32,7 @@ const backends = [
 
 describe.runIf(hasPostgres).each(backends)('processes on $name', ({ redis }) => {
   let store: Store
-  let all: readonly VerifierProcess[]
+  let all: readonly VerifierProcess[] = []
   let start: (fatal?: 'taken') => Promise<VerifierProcess>
 
   beforeAll(async () => {

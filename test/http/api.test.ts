@@ -314,7 +314,9 @@ test('what everybody may see', async () => {
   const { body: ready } = await asking.ask('readyz', null)
   expect(ready).toEqual({
     ready: true,
-    checks: Object.fromEntries(['database', 'audit', 'key', 'lists', 'running'].map(name => [name, { ok: true }])),
+    checks: Object.fromEntries(
+      ['database', 'audit', 'key', 'lists', 'state', 'running'].map(name => [name, { ok: true }]),
+    ),
     signatures: signatureBackend(),
   })
   expect(await codes('hostedDocument', null, { params: { path: 'agents' } })).toEqual([404, 'NOT_FOUND'])

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm'
-import type { Ledger } from '../../ports/deciding.js'
+import type { Ledger, Settlement } from '../../ports/deciding.js'
 import { SKEW, type UnixSeconds } from '../../time.js'
 import { translate } from './ledger.js'
 
@@ -49,13 +49,14 @@ export function inTime(ledger: Ledger, dataSource: DataSource, uptime = (): numb
       known = await ask()
       if (!isSame(known, now)) throw new OtherTime("this machine's clock is not the database's")
     })
+  const codeFor = ({ uses }: Settlement) => (uses.length === 0 ? 'LEDGER_UNAVAILABLE' : 'REPLAY_UNAVAILABLE')
   return {
     async settle(settlement) {
-      await requireSame('REPLAY_UNAVAILABLE', settlement.now)
+      await requireSame(codeFor(settlement), settlement.now)
       return ledger.settle(settlement)
     },
     async probe(settlement) {
-      await requireSame('REPLAY_UNAVAILABLE', settlement.now)
+      await requireSame(codeFor(settlement), settlement.now)
       return ledger.probe(settlement)
     },
     async held(id, now) {

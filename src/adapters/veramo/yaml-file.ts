@@ -19,9 +19,9 @@ import { formatPath, type Path } from './agent-template.js'
 export interface YamlFile {
   readonly value: Json
   /** The line, from 1, where the path stands; of its nearest ancestor if nothing stands there. */
-  locate(path: Path): number
+  readonly locate: (path: Path) => number
   /** CONFIG_INVALID that names file, line and path. */
-  invalid(path: Path, why: string, options?: ErrorOptions): ProcuraError<'CONFIG_INVALID'>
+  readonly invalid: (path: Path, why: string, options?: ErrorOptions) => ProcuraError<'CONFIG_INVALID'>
 }
 
 const MAX_BYTES = 262_144
