@@ -4,7 +4,7 @@ import { createHash, generateKeyPairSync, randomUUID, sign } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { createVerifier, parsePolicy, parsePublicKey, paramsDigest, signJws, toDidKey, digestOf } from 'procura'
 
-/** @import { Did, DidUrl, JsonObject, ReceivedRequest, Signer, PublicKey, VerifierPorts } from 'procura' */
+/** @import { Did, DidUrl, Grant, JsonObject, ReceivedRequest, Signer, PublicKey, VerifierPorts } from 'procura' */
 /** @typedef {Signer & { key: PublicKey }} Party */
 /** @typedef {{ token: string, id: string, digest: string, to: Party }} Minted */
 
@@ -118,7 +118,9 @@ export async function present(links, asked = request) {
 
 /** A list of so many bits, none of them random, none of them that of a link. @param {number} bits */
 async function listOf(bits) {
-  const bytes = createHash('shake256', { outputLength: bits / 8 }).update('bits').digest()
+  const bytes = createHash('shake256', { outputLength: bits / 8 })
+    .update('bits')
+    .digest()
   bytes[0] = 0
   const list = {
     '@context': CONTEXTS,
@@ -172,3 +174,146 @@ export const policy = parsePolicy({
 })
 const snapshot = await listOf(131_072)
 export const ports = portsWith(snapshot)
+
+const { fromDidKey } = await import('procura')
+const { requireNarrower } = await import('../dist/authority/grant.js')
+const { createVerdicts } = await import('../dist/verifier/verdicts.js')
+const { readTokens } = await import('../dist/presentation/presentation.js')
+
+/** Microseconds of processor time for each call: the least and the median of the rounds. @template T @param {() => T | Promise<T>} make @param {(made: T) => unknown} call */
+async function timed(make, call, rounds = QUICK ? 30 : 150, calls = 8) {
+  /** @type {number[]} */
+  const found = []
+  for (let round = -5; round < rounds; round += 1) {
+    /** @type {T[]} */
+    const made = []
+    for (let n = 0; n < calls; n += 1) made.push(await make())
+    const before = process.cpuUsage()
+    for (const one of made) await call(one)
+    const { user, system } = process.cpuUsage(before)
+    if (round >= 0) found.push((user + system) / calls)
+  }
+  found.sort((a, b) => a - b)
+  return `${(found[0] ?? NaN).toFixed(0).padStart(7)} ${(found[Math.floor(found.length / 2)] ?? NaN).toFixed(0).padStart(7)}`
+}
+
+/** @param {import('procura').Verifier} verifier @param {string} token @param {ReceivedRequest} [asked] */
+async function allowed(verifier, token, asked = request) {
+  const decision = await verifier.decide(token, asked)
+  if (!decision.allow) throw new Error(decision.detail)
+}
+
+const print = (/** @type {string} */ name, /** @type {string} */ figures) => console.log(`${name.padEnd(52)}${figures}`)
+console.log(`Node ${process.version}; microseconds of processor time, least and median`)
+
+for (let depth = 1; depth <= MAX_DEPTH; depth += 1) {
+  const links = await chainOf(depth)
+  const token = await present(links)
+  const seasoned = createVerifier(policy, ports)
+  await allowed(seasoned, token)
+  print(
+    `depth ${depth}, cold`,
+    await timed(
+      () => createVerifier(policy, ports),
+      verifier => allowed(verifier, token),
+    ),
+  )
+  print(`depth ${depth}, known`, await timed(() => null, () => allowed(seasoned, token))) // prettier-ignore
+  const above = links.slice(0, -1)
+  const another = async () => present([...above, await mint({ to: party(), parent: above.at(-1), hop: depth - 1 })])
+  print(`depth ${depth}, known but for its leaf`, await timed(another, fresh => allowed(seasoned, fresh)))
+}
+
+/**
+ * What makes comparing take longest in 8 KiB: 16 grants of one resource, each wider than the 15 before it by the value that
+ * is looked at last.
+ */
+const alike = Array.from({ length: 16 }, (_, n) => ({
+  resource: `${SELF}/bookings/**`,
+  actions: ['book'],
+  args: {
+    amount: { op: 'any', req: true },
+    x: { op: 'in', req: false, values: [...Array.from({ length: 32 }, (_none, at) => `${at}`), `z${n}`] },
+  },
+}))
+{
+  const others = Array.from({ length: 63 }, (_, n) => ({ resource: `${SELF}/x/${n}`, actions: ['book'] }))
+  const wide = [...others, { resource: `${SELF}/**`, actions: ['book'] }]
+  const open = createVerifier(parsePolicy({ self: SELF, roots: [{ issuer: root.did, jwks, grants: wide }] }), ports)
+  const fresh = async () => present(await chainOf(4, alike))
+  const token = await fresh()
+  print(`depth 4, 16 grants each, policy of 64, new chain`, await timed(fresh, made => allowed(open, made), 20, 2))
+  const known = await timed(
+    () => null,
+    () => allowed(open, token),
+  )
+  print(`  known (${token.length} characters)`, known)
+}
+for (const count of [16, 64]) {
+  const own = { op: 'in', req: true }
+  /** @param {number} n @returns {Grant} */
+  const grant = n => ({
+    resource: `${SELF}/a/**`,
+    actions: Array.from({ length: 32 }, (_, at) => `action${at}`),
+    args: new Map([
+      ['x', { ...own, op: 'in', values: [...Array.from({ length: 63 }, (_, at) => `value ${at}`), `z${n}`] }],
+    ]),
+  })
+  const many = Array.from({ length: count }, (_, n) => grant(n))
+  const compared = await timed(
+    () => null,
+    () => requireNarrower(many, many),
+    20,
+    2,
+  )
+  print(`${count} × ${count} grants of 32 actions and 64 values, compared`, compared)
+}
+
+for (const bits of [131_072, 1_048_576]) {
+  const token = await present(await chainOf(3))
+  const { token: list } = await listOf(bits)
+  const first = () => createVerifier(policy, portsWith({ token: list }))
+  print(`list of ${bits} random bits, first use, chain new`, await timed(first, verifier => allowed(verifier, token), 20, 2)) // prettier-ignore
+  const seasoned = first()
+  await allowed(seasoned, token)
+  print(
+    '  afterwards, chain known',
+    await timed(
+      () => null,
+      () => allowed(seasoned, token),
+    ),
+  )
+}
+
+const held = () => {
+  globalThis.gc?.()
+  globalThis.gc?.()
+  const { heapUsed, external, arrayBuffers } = process.memoryUsage()
+  return heapUsed + external + arrayBuffers
+}
+const sizeOf = (/** @type {number} */ bytes) => `${(bytes / 1024 / 1024).toFixed(1)} MB`
+if (globalThis.gc === undefined) {
+  console.log('memory: run with node --expose-gc')
+} else {
+  const agents = Number(process.argv.find(one => /^\d+$/.test(one)) ?? (QUICK ? 20_000 : 1_000_000))
+  let before = held()
+  for (let n = 0; n < agents; n += 1) {
+    const bytes = createHash('sha256').update(`agent ${n}`).digest()
+    fromDidKey(toDidKey(/** @type {PublicKey} */ (/** @type {unknown} */ ({ bytes }))))
+    if (n === 4999) print('keys: 5000 names', `${((held() - before) / 5000).toFixed(0)} bytes each`)
+  }
+  print(`keys: ${agents} names`, sizeOf(held() - before))
+  const verdicts = createVerdicts()
+  const rules = { maxTtl: 86_400, binding: /** @type {const} */ ('cnf'), keys: ports.keys }
+  const [top] = await chainOf(1)
+  before = held()
+  const links = Math.min(agents, 20_000)
+  for (let n = 0; n < links; n += 1) {
+    const leaf = await mint({ to: party(), parent: top, hop: 1 })
+    const sealed = readTokens([top?.token ?? '', leaf.token], 8)
+    await verdicts.open(sealed, root.key, rules, clock.now(), { link: null, opened: [] })
+    if (n === 1999)
+      print(`links: 2000, of ${leaf.token.length} characters`, `${((held() - before) / 2000).toFixed(0)} bytes each`)
+  }
+  print(`links: ${links} seen, ${verdicts.size} remembered`, sizeOf(held() - before))
+}

@@ -3,7 +3,7 @@
 import { verify } from 'node:crypto'
 import Fastify from 'fastify'
 import { fromDidKey } from 'procura'
-import { openService } from 'procura/service'
+import { openProcesses } from '../../dist/entry/processes.js'
 
 /** @type {Record<string, () => Promise<string>>} */
 const peers = { stock, bare }
@@ -16,7 +16,7 @@ process.send?.(address)
 
 async function own() {
   const { PROCURA_SIGNATURES } = process.env
-  const service = await openService({ config: what, environment: { PROCURA_SIGNATURES }, onDefect: console.error })
+  const service = await openProcesses({ config: what, environment: { PROCURA_SIGNATURES }, onDefect: console.error })
   process.once('SIGTERM', () => void service.close().then(() => process.exit()))
   return service.address
 }

@@ -48,8 +48,8 @@ export async function start(what) {
   }
 }
 
-/** An agent file for one of the processes that share a database. @param {string} folder @param {string} name @param {string} storage */
-export async function configOf(folder, name, storage) {
+/** An agent file. Services of one folder may share a database. @param {string} folder @param {string} name @param {string} storage */
+export async function configOf(folder, name, storage, processes = 1) {
   const policy = join(folder, 'policy.json')
   await writeFile(policy, JSON.stringify({ self: SELF, roots: [ROOT] }))
   const template = await readFile(new URL('../../agent.yml', import.meta.url), 'utf8')
@@ -58,7 +58,7 @@ export async function configOf(folder, name, storage) {
     ...{ origin: ORIGIN, storage, keyFile: join(folder, 'service.key') },
     operator: `sqlite://${join(folder, 'operator.db')}`,
     audit: join(folder, `${name}.audit`),
-    listen: { host: '127.0.0.1', port: 0 },
+    listen: { host: '127.0.0.1', port: 0, processes },
     resourceServers: [{ name: 'api', secretHash, policy }],
   }
   const config = join(folder, `${name}.yml`)

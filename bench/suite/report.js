@@ -10,13 +10,15 @@ import { COMPARISONS } from './targets.js'
 
 /**
  * Medians and ranges. A ratio is the median of the ratios of the rounds in which both rows had their turn: what slowed a
- * round slowed both.
+ * round slowed both. The first quarter of the rounds does not count: code is still being compiled in it.
  *
- * @param {readonly Samples[]} samples
+ * @param {readonly Samples[]} measured
  * @param {Machine} machine
  * @returns {Report}
  */
-export function reportOf(samples, machine) {
+export function reportOf(measured, machine) {
+  const rounds = Math.max(0, ...measured.map(({ rates }) => rates.length))
+  const samples = measured.map(one => ({ ...one, rates: one.rates.slice(Math.floor(rounds / 4)) }))
   const found = new Map(samples.map(one => [one.name, one]))
   const compared = COMPARISONS.filter(([row]) => found.has(row)).map(([row, baseline, atLeast]) => {
     const below = found.get(baseline)?.rates ?? []
@@ -25,7 +27,7 @@ export function reportOf(samples, machine) {
   })
   return {
     machine,
-    rounds: Math.max(0, ...samples.map(({ rates }) => rates.length)),
+    rounds: rounds - Math.floor(rounds / 4),
     rows: samples.map(({ name, rates, why }) => {
       const { median = null, ...range } = summaryOf(rates) ?? {}
       /** @type {Record<string, number>} */

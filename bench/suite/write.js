@@ -11,10 +11,11 @@ const CHARTS = new URL('../charts/', import.meta.url)
 const README = new URL('../../README.md', import.meta.url)
 const MARKED = /(?<=<!-- bench -->\n).*?(?=<!-- \/bench -->)/s
 
-/** Keeps a run. @param {Report} report */
+/** Keeps a run, unless it lacks what the charts show: then nothing is written. @param {Report} report */
 export async function keep(report) {
+  const charts = Object.entries(chartsOf(report))
   await writeFile(RESULT, `${JSON.stringify(report, null, 2)}\n`)
-  for (const [name, chart] of Object.entries(chartsOf(report))) await writeFile(new URL(name, CHARTS), chart)
+  for (const [name, chart] of charts) await writeFile(new URL(name, CHARTS), chart)
   await writeFile(README, withTables(await readFile(README, 'utf8'), report))
 }
 
@@ -24,12 +25,15 @@ export function withTables(readme, report) {
   return readme.replace(MARKED, () => `\n${tablesOf(report)}\n\n`)
 }
 
-/** By file name. @param {Report} report @returns {Record<string, string>} */
+/** By file name. Throws if a row is missing. @param {Report} report @returns {Record<string, string>} */
 export function chartsOf({ rows, machine }) {
-  const rate = (/** @type {string} */ name) => rows.find(row => row.name === name)?.opsPerSecond ?? NaN
-  const depths = [1, 3, 5, 8]
+  const rate = (/** @type {string} */ name) => {
+    const measured = rows.find(row => row.name === name)?.opsPerSecond ?? null
+    if (measured === null) throw new Error(`${name} was not measured`)
+    return measured
+  }
   const cost = (/** @type {(depth: number) => number} */ micros) =>
-    depths.flatMap(depth => (Number.isFinite(micros(depth)) ? [/** @type {const} */ ([depth, micros(depth)])] : []))
+    [1, 3, 5, 8].map(depth => /** @type {const} */ ([depth, micros(depth)]))
   const where = `${machine.date}, ${machine.cores} cores`
   return {
     'depth.svg': lineChart({
@@ -48,8 +52,8 @@ export function chartsOf({ rows, machine }) {
       y: 'requests a second',
       names: ['1', '2'],
       bars: [
-        { label: 'the service', accent: true, values: [1, 2].map(n => rate(`http-verify-${n}proc`) || 0) },
-        { label: 'Fastify and signatures only', values: [1, 2].map(n => rate(`http-bare-${n}proc`) || 0) },
+        { label: 'the service', accent: true, values: [1, 2].map(n => rate(`http-verify-${n}proc`)) },
+        { label: 'Fastify and signatures only', values: [1, 2].map(n => rate(`http-bare-${n}proc`)) },
       ],
     }),
   }

@@ -1,7 +1,7 @@
 import { ProcuraError } from '../errors.js'
 import { isObject, type Json, type JsonObject } from '../json.js'
 import { boolean, object, setOf, text, type Shape } from '../shape.js'
-import { accepts, constraintShape, isWithin, type Constraint } from './constraint.js'
+import { accepts, constraintShape, firstOutside, isAmong, isWithin, type Constraint } from './constraint.js'
 import { covers, isSelector, type Resource, type Selector } from './resource.js'
 
 /** What may be done where, with which arguments. `perCall`: each call needs an approval. */
@@ -74,7 +74,7 @@ export function requireAllowed<G extends Grant>(grants: readonly G[], call: Call
   for (const grant of grants) {
     if (!covers(grant.resource, call.resource)) continue
     isHere = true
-    if (!grant.actions.includes(call.action)) continue
+    if (!isAmong(grant.actions, call.action)) continue
     const refused = argumentRefusal(grant, call.params)
     if (refused === null) allowing.push(grant)
     else refusal ??= refused
@@ -142,7 +142,7 @@ function widening(child: Grant, parent: Grant): Widening | null {
   if (!covers(parent.resource, child.resource)) {
     return { closeness: 0, refuse: () => new ProcuraError('WIDENED_RESOURCE', { asked: child.resource }) }
   }
-  const asked = child.actions.find(action => !parent.actions.includes(action))
+  const asked = firstOutside(child.actions, parent.actions)
   if (asked !== undefined) {
     return { closeness: 1, refuse: () => new ProcuraError('WIDENED_ACTION', { asked, resource: parent.resource }) }
   }

@@ -1,4 +1,5 @@
 import { parseConnect } from '../adapters/resolve/connect.js'
+import { parseRedisUrl } from '../adapters/state/redis-url.js'
 import { parsePostgresUrl } from '../adapters/store/postgres-url.js'
 import { didWebOf } from '../did/web.js'
 import { isLoopback } from './config.js'
@@ -30,6 +31,7 @@ export function checkSetting(looking: Looking): void {
     })
   }
   if (storage !== undefined) checkStorage(storage, state, looking, attempt)
+  if (state !== undefined) attempt('state', () => parseRedisUrl(state))
   const stateHost = state === undefined || !URL.canParse(state) ? null : new URL(state)
   if (stateHost?.protocol === 'redis:' && !isLoopback(stateHost.hostname)) {
     report({

@@ -56,15 +56,17 @@ export function addStatusCommands(program: Command, shell: Shell): void {
   withManual(
     program
       .command('fsck')
-      .description('check the storage of a service that does not run')
+      .description(
+        'check database, keys and audit log of a service that does not run; without --reconcile nothing is changed',
+      )
       .option('-c, --config <file>', 'the agent file', 'agent.yml')
       .option('--reconcile', 'make a database that was restored from a backup fit to go on'),
-    { example: 'fsck --reconcile', json: '{reached, stands, isBehind, reconciled, findings: [text]}' },
+    { example: 'fsck --reconcile', json: '{reached, stands, isBehind, reconciled, findings: [{what, advice}]}' },
   ).action(async (options: FsckOptions & { readonly config: string }) => {
     const { openRepair } = await import('./fsck.js')
     const store = await openRepair(options.config, environment)
     try {
-      shell.exit(await fsckCommand(options, { store, terminal }))
+      shell.exit(await fsckCommand(options, { store, terminal, stream: process.stderr }))
     } finally {
       await store.close()
     }

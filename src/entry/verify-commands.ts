@@ -43,7 +43,7 @@ export function addVerifyCommands(program: Command, shell: Shell): void {
       .option('--state <url>', `${STATE}; without it nothing is known of earlier use`),
     {
       example: `explain token.txt --policy data/policies/example.json --params '{"amount": 32000}'`,
-      json: '{of: "request" | "chain", decision: as of verify, asks, steps: [{rows, what, outcome, code, detail}], links: [{index, digest, kid, refused, verified, …}]}',
+      json: '{of: "request" | "chain", decision: as of verify, asks, steps: [{rows, what, outcome, code, detail}], links: [{index, digest, kid, refused, verified, …}], warnings: [text]}',
     },
   ).action(async (given: string, options: VerifyOptions & VerifierFlags & { readonly policy: string }) => {
     shell.exit(await (await desk()).explain(given, options, shell))

@@ -3,12 +3,12 @@ import { nearest } from '../delegation/narrowing.js'
 import type { Did } from '../did/did.js'
 import { s256, type Digest } from '../encoding.js'
 import type { Code, Kind, ProcuraError } from '../errors.js'
-import { canonicalize, type Json, type JsonObject } from '../json.js'
+import { canonicalize, requireShallow, type Json, type JsonObject } from '../json.js'
 import type { Sealed } from '../jws/compact.js'
 import type { Policy } from '../policy/policy.js'
 import type { Demands } from '../policy/risk.js'
 import type { ApprovalRequest } from '../presentation/approval.js'
-import { paramsDigest, type ReceivedRequest } from '../presentation/request.js'
+import { MAX_PARAMS_DEPTH, paramsDigest, type ReceivedRequest } from '../presentation/request.js'
 import type { UnixSeconds } from '../time.js'
 import type { Approved } from './approved.js'
 import type { Watch } from './live.js'
@@ -242,9 +242,10 @@ function textOf(value: unknown): string | null {
   return typeof value === 'string' ? value : null
 }
 
-/** `null` where the server's own parameters have no canonical form: the refusal says so already. */
+/** `null` where the server's own parameters are too deep or have no canonical form: the refusal says so already. */
 function digestOfParams(params: JsonObject): string | null {
   try {
+    requireShallow(params, 'params', MAX_PARAMS_DEPTH)
     return paramsDigest(params)
   } catch {
     return null

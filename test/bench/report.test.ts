@@ -48,6 +48,12 @@ test('a ratio compares within rounds, and names its baseline', () => {
   expect(tables).toContain('| `decide-cold-3` / `credo-3` | 4 | not measured |  |')
 })
 
+test('the first quarter of the rounds does not count', () => {
+  const { rows, rounds } = reportOf([{ name: 'raw-sign', rates: [1, 50, 60, 70] }], MACHINE)
+  expect(rounds).toBe(3)
+  expect(rows).toEqual([{ name: 'raw-sign', opsPerSecond: 60, low: 50, high: 70, ratios: {} }])
+})
+
 test('all that is compared is measured', () => {
   const measured = new Set(GROUPS.flatMap(({ rows }) => rows))
   expect(COMPARISONS.flatMap(([row, baseline]) => [row, baseline]).filter(name => !measured.has(name))).toEqual([])
@@ -96,6 +102,9 @@ test('README and charts are those of the run that is kept', async () => {
   const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
   expect(readme).toBe(withTables(readme, report))
   expect(() => withTables('nothing marked', report)).toThrow()
+  expect(() => chartsOf({ ...report, rows: report.rows.filter(({ name }) => name !== 'decide-cold-5') })).toThrow(
+    'decide-cold-5',
+  )
   for (const [name, chart] of Object.entries(chartsOf(report))) {
     expect(await readFile(join(ROOT, 'bench/charts', name), 'utf8')).toBe(chart)
     expect(chart).not.toMatch(/NaN|Infinity|undefined/)

@@ -14,8 +14,8 @@ import type { JsonObject } from '../../src/json.js'
 import { openTestHome, writeConfig, type Home } from '../http/home.js'
 import { killedWhen, procura, procuraAtTerminal } from './run.js'
 
-/** As many as the issue asks for: PROCURA_BULK_ROWS=10000 npx vitest run --config test/vitest.config.ts test/cli/bulk.test.ts */
-const ROWS = Number(process.env['PROCURA_BULK_ROWS'] ?? 300)
+/** `node test/drills/bulk.mjs` does the same with 10 000. */
+const ROWS = 300
 
 let folder: string
 beforeAll(async () => (folder = await mkdtemp(join(tmpdir(), 'procura-bulk-'))))
@@ -196,69 +196,62 @@ describe('bulk grant', () => {
       : []
   const size = (): number => (existsSync(`${path}.done.ndjson`) ? readFileSync(`${path}.done.ndjson`).length : 0)
 
-  beforeAll(
-    async () => {
-      home = await openTestHome()
-      await writeConfig(home.folder, {
-        listen: { host: '127.0.0.1', port: Number(new URL(home.service.address).port) },
-      })
-      dids = Array.from({ length: ROWS }, () => {
-        const { x = '' } = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })
-        return toDidKey(parsePublicKey(Buffer.from(x, 'base64url'), 'x'))
-      })
-      for (let from = 0; from < ROWS; from += 16) {
-        await Promise.all(
-          dids.slice(from, from + 16).map((did, n) =>
-            home.issuer.register({
-              kind: 'agent',
-              did: did as never,
-              name: `agent ${from + n}`,
-              agent: { operator: home.service.did, autonomy: 'L1', risk: 'low' },
-            }),
-          ),
-        )
-      }
-      path = join(home.folder, 'agents.csv')
-      const rows = dids.map((did, n) => `${n % 2 === 0 ? did : `agent ${n}`},range:0..${n + 1}`)
-      await writeFile(
-        path,
-        ['to,arg.amount,resource,action,ttl', ...rows.map(one => `${one},https://api.acme.example/items,read,1h`)].join(
-          '\r\n',
+  beforeAll(async () => {
+    home = await openTestHome()
+    await writeConfig(home.folder, {
+      listen: { host: '127.0.0.1', port: Number(new URL(home.service.address).port) },
+    })
+    dids = Array.from({ length: ROWS }, () => {
+      const { x = '' } = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })
+      return toDidKey(parsePublicKey(Buffer.from(x, 'base64url'), 'x'))
+    })
+    for (let from = 0; from < ROWS; from += 16) {
+      await Promise.all(
+        dids.slice(from, from + 16).map((did, n) =>
+          home.issuer.register({
+            kind: 'agent',
+            did: did as never,
+            name: `agent ${from + n}`,
+            agent: { operator: home.service.did, autonomy: 'L1', risk: 'low' },
+          }),
         ),
       )
-    },
-    60_000 + ROWS * 200,
-  )
+    }
+    path = join(home.folder, 'agents.csv')
+    const rows = dids.map((did, n) => `${n % 2 === 0 ? did : `agent ${n}`},range:0..${n + 1}`)
+    await writeFile(
+      path,
+      ['to,arg.amount,resource,action,ttl', ...rows.map(one => `${one},https://api.acme.example/items,read,1h`)].join(
+        '\r\n',
+      ),
+    )
+  }, 120_000)
   afterAll(() => home.close())
 
-  test(
-    `${ROWS} agents, interrupted three times: as many grants, none twice`,
-    async () => {
-      const before = await stored()
-      const past = (part: number) => () => size() > 2000 * ROWS * part
-      const codes = [
-        await killedWhen(args(), past(0.1), 'SIGINT'),
-        await killedWhen(args(), past(0.3), 'SIGKILL'),
-        await killedWhen(args(), past(0.5), 'SIGINT'),
-      ]
-      const { length: done } = answers()
-      expect(codes).toEqual([75, null, 75])
-      expect(done).toBeGreaterThan(ROWS * 0.2)
-      expect(done).toBeLessThan(ROWS)
-      const { code, stdout } = await procura(args('-o', 'json'))
-      expect([code, JSON.parse(stdout)]).toMatchObject([0, { done: ROWS, failed: 0, failures: null, ended: null }])
-      const all = answers()
-      expect(all).toHaveLength(ROWS)
-      expect(new Set(all.map(({ line }) => line)).size).toBe(ROWS)
-      expect(new Set(all.map(({ digest }) => digest)).size).toBe(ROWS)
-      expect(new Set(all.map(({ to }) => to))).toEqual(new Set(dids))
-      const after = await stored()
-      const made = [...after].filter(digest => !before.has(digest))
-      expect(new Set(made)).toEqual(new Set(all.map(({ digest }) => digest)))
-      expect(await readdir(home.folder)).not.toContain('agents.csv.lock')
-    },
-    60_000 + ROWS * 200,
-  )
+  test(`${ROWS} agents, interrupted three times: as many grants, none twice`, async () => {
+    const before = await stored()
+    const past = (part: number) => () => size() > 2000 * ROWS * part
+    const codes = [
+      await killedWhen(args(), past(0.1), 'SIGINT'),
+      await killedWhen(args(), past(0.3), 'SIGKILL'),
+      await killedWhen(args(), past(0.5), 'SIGINT'),
+    ]
+    const { length: done } = answers()
+    expect(codes).toEqual([75, null, 75])
+    expect(done).toBeGreaterThan(ROWS * 0.2)
+    expect(done).toBeLessThan(ROWS)
+    const { code, stdout } = await procura(args('-o', 'json'))
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { done: ROWS, failed: 0, failures: null, ended: null }])
+    const all = answers()
+    expect(all).toHaveLength(ROWS)
+    expect(new Set(all.map(({ line }) => line)).size).toBe(ROWS)
+    expect(new Set(all.map(({ digest }) => digest)).size).toBe(ROWS)
+    expect(new Set(all.map(({ to }) => to))).toEqual(new Set(dids))
+    const after = await stored()
+    const made = [...after].filter(digest => !before.has(digest))
+    expect(new Set(made)).toEqual(new Set(all.map(({ digest }) => digest)))
+    expect(await readdir(home.folder)).not.toContain('agents.csv.lock')
+  }, 120_000)
 
   async function stored(): Promise<Set<string>> {
     const store = await openStore(`sqlite://${join(home.folder, 'acme.db')}`)

@@ -41,7 +41,7 @@ async function revoke(targets: readonly string[], options: Omit<RevokeOptions, '
   const workThrough = async (file: string, work: BulkWork): Promise<number> => {
     const answers = async (tasks: readonly Task[]) => {
       const results = await work.do(tasks)
-      lines.push(...tasks.map(({ row }, n) => ({ ...row, ...results[n] })))
+      lines.push(...tasks.map(({ row }, n) => Object.assign({}, row, results[n])))
       return results
     }
     const { failed } = await runBulk(file, { ...work, do: answers }, { stream, clock, signal: AbortSignal.any([]) })

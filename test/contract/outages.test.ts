@@ -16,6 +16,7 @@ import type { Settlement, State } from '../../src/ports/deciding.js'
 import { selfSigned } from '../resolve/certificate.js'
 import { lineTo } from './line.js'
 import { hasPostgres, temporaryDatabases } from './postgres.js'
+import { installedPostgres, startPostgres } from './postgres-server.js'
 import { hasRedis } from './redis.js'
 import { startRedis, type RedisServer } from './redis-server.js'
 import { credentialOf, later, refusal, together } from './store-fixtures.js'
@@ -103,6 +104,33 @@ describe.runIf(hasPostgres)('PostgreSQL', () => {
     const save = () => codeOf(() => store.credentials.save(credentialOf('after')))
     await expect.poll(save, { timeout: 20_000, interval: 100 }).toBeNull()
     expect(await store.credentials.find(credentialOf('before 3').digest)).not.toBeNull()
+  })
+
+  test.runIf(installedPostgres() !== undefined)('a server that is frozen, killed, and back', async () => {
+    const server = await startPostgres()
+    onTestFinished(() => server.stop())
+    const store = await storeAt(server.url)
+    const { state, check } = await stateOn(store)
+    const save = (name: string) => codeOf(() => store.credentials.save(credentialOf(name)))
+    const key = fresh()
+    expect([await save('before'), await use(state, key)]).toEqual([null, null])
+    await server.signal('SIGSTOP')
+    expect(await Promise.all([save('a'), save('b'), use(state, fresh())])).toEqual([
+      'STORAGE_UNAVAILABLE',
+      'STORAGE_UNAVAILABLE',
+      'REPLAY_UNAVAILABLE',
+    ])
+    expect(await atOnce(() => store.credentials.find(digestOf('any')))).toBe('STORAGE_UNAVAILABLE')
+    expect(await atOnce(() => state.ledger.settle(settlementOf(fresh())))).toBe('REPLAY_UNAVAILABLE')
+    await server.signal('SIGCONT')
+    await expect.poll(() => save('after'), { timeout: 20_000 }).toBeNull()
+    expect(await use(state, key)).toBe('used')
+    await server.kill()
+    expect([await save('c'), await use(state, fresh())]).toEqual(['STORAGE_UNAVAILABLE', 'REPLAY_UNAVAILABLE'])
+    await server.start()
+    await expect.poll(() => save('later'), { timeout: 20_000 }).toBeNull()
+    expect(await use(state, key)).toBe('used')
+    await check()
   })
 
   test('who waits for a lock of a server that lives is not let go', async () => {

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { chown, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { existsSync, readdirSync } from 'node:fs'
+import { chown, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,7 +23,7 @@ export default async function setup(): Promise<() => Promise<void>> {
     process.env['PROCURA_TEST_POSTGRES'] = RUNNING
     return () => Promise.resolve()
   }
-  const started = await start().catch((error: unknown) => {
+  const started = await startPostgres().catch((error: unknown) => {
     if (process.env['CI'] === 'true') throw error
     console.warn(
       `\n  SKIPPED: everything on PostgreSQL. None answers at ${RUNNING}, and none starts:\n  ${String(error)}\n`,
@@ -41,10 +42,27 @@ async function answers(url: string): Promise<boolean> {
   )
 }
 
-/** A server of its own, on a free port, that forgets what a crash would lose. */
-async function start(): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
-  const versions = await readdir(INSTALLED).catch(() => [])
-  const [newest] = versions.sort((a, b) => Number(b) - Number(a))
+/** A server of one's own. */
+export interface PostgresServer {
+  readonly url: string
+  /** To all of its processes as they are: `SIGSTOP`, `SIGCONT`. */
+  readonly signal: (name: NodeJS.Signals) => Promise<void>
+  /** Ends it as a crash does. */
+  readonly kill: () => Promise<unknown>
+  /** Starts it after that, on the same port. */
+  readonly start: () => Promise<unknown>
+  readonly stop: () => Promise<void>
+}
+
+/** The newest that is installed; `undefined` if none is. */
+export function installedPostgres(): string | undefined {
+  const versions = existsSync(INSTALLED) ? readdirSync(INSTALLED) : []
+  return versions.sort((a, b) => Number(b) - Number(a))[0]
+}
+
+/** Starts a server on a free port, in a temporary folder, that forgets what a crash of the machine would lose. */
+export async function startPostgres(): Promise<PostgresServer> {
+  const newest = installedPostgres()
   if (newest === undefined) throw new Error(`there is no PostgreSQL in ${INSTALLED}`)
   const bin = join(INSTALLED, newest, 'bin')
   const folder = await mkdtemp(join(tmpdir(), 'procura-postgres-'))
@@ -55,11 +73,20 @@ async function start(): Promise<{ readonly url: string; readonly stop: () => Pro
   const settings = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1 -c fsync=off`
   await run('initdb', '-D', data, '-A', 'trust', '-U', 'root', '--no-sync')
   // its own log file: a server that kept our pipe would keep us
-  await run('pg_ctl', '-D', data, '-o', settings, '-l', join(folder, 'log'), '-w', 'start')
+  const start = () => run('pg_ctl', '-D', data, '-o', settings, '-l', join(folder, 'log'), '-w', 'start')
+  const kill = () => run('pg_ctl', '-D', data, '-m', 'immediate', 'stop')
+  await start()
   return {
     url: `postgres://root@127.0.0.1:${port}/postgres`,
+    async signal(name) {
+      const [first = ''] = (await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n')
+      const others = (await readFile(`/proc/${first}/task/${first}/children`, 'utf8')).trim().split(' ')
+      for (const pid of [first, ...others]) process.kill(Number(pid), name)
+    },
+    kill,
+    start,
     async stop() {
-      await run('pg_ctl', '-D', data, '-m', 'immediate', 'stop')
+      await kill()
       await rm(folder, { recursive: true, force: true })
     },
   }

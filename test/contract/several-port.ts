@@ -25,7 +25,7 @@ export function severalContract(backend: Backend): void {
       const store = await backend.open(place)
       expect(await store.dataSource.getRepository(CredentialTable).count()).toBe(4 * 15)
       expect(await new KeyStore(store.dataSource).listKeys()).toHaveLength(4 * 15)
-      expect((await store.check()).filter(told => !/^(key child-|credential )/.test(told))).toEqual([])
+      expect((await store.check()).filter(({ what }) => !/^(key child-|credential )/.test(what))).toEqual([])
       await store.close()
     })
   })

@@ -292,7 +292,9 @@ export function statusRowsContract(backend: Backend): void {
       const blocks = store.dataSource.getRepository(BlockTable)
       await blocks.insert({ list, first: 5, count: 20, issuer: mallory, at: NOW })
       const wrong = await store.statusRepair.check()
-      expect(wrong.join('\n')).toMatch(/position 5 twice[\s\S]*handed out 25 indexes and counts 10/)
+      expect(wrong.map(({ what }) => what).join('\n')).toMatch(
+        /position 5 twice[\s\S]*handed out 25 indexes and counts 10/,
+      )
       await store.close()
     })
   })

@@ -77,6 +77,6 @@ describe.each(backends)('$name: the next version adds to the tables', ({ place }
     await again.credentials.save(credentialOf('afterwards'))
     expect(await again.credentials.find(credentialOf('afterwards').digest)).not.toBeNull()
     const check = await again.check()
-    expect(check.filter(told => !/^(key |credential )/.test(told))).toEqual([])
+    expect(check.filter(({ what }) => !/^(key |credential )/.test(what))).toEqual([])
   })
 })

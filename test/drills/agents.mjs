@@ -59,7 +59,7 @@ async function drill() {
   invariant('every registration that was acknowledged is there', acknowledged.registered.size, missing.registered)
   invariant('every grant that was acknowledged is stored', acknowledged.granted.size, missing.granted)
   invariant('no orphan: keys, DIDs, credentials, status', findings.length === 0 ? 1 : 0, findings.length)
-  for (const finding of findings) console.log(`     ${finding}`)
+  for (const { what } of findings) console.log(`     ${what}`)
   invariant('procura fsck is clean', fsck.status === 0 ? 1 : 0, fsck.status === 0 ? 0 : 1)
   if (fsck.status !== 0) console.log(`${fsck.stdout}${fsck.stderr}`)
   await goesOn(config, operator)

@@ -1,7 +1,7 @@
 // Four issuers and four verifiers behind a proxy, under load, while everything they stand on dies, freezes, fills up or
 // is cut off. What they acknowledged is held against databases, audit logs and what others saw, by a program of its own.
 //   node test/drills/cluster.mjs [--state postgres|redis] [--rounds 1] [--together 1] [--brief] [--only SIGSTOP]
-//   node test/drills/cluster.mjs --calm 20 --work grant,race,spend --pace 5    races, and nothing fails
+//   node test/drills/cluster.mjs --calm 20 --work grant,race,race,spend --pace 5    races, and nothing fails
 import { fork, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFile, readFile } from 'node:fs/promises'
@@ -48,7 +48,7 @@ const load = await startLoad({
   ...{ folder, origin: ORIGIN, secret: cluster.secret, pace: Number(values.pace) },
   ...addresses,
   each: verifiers.map(one => one.address),
-  work: values.work?.split(','),
+  ...(values.work === undefined ? {} : { work: values.work.split(',') }),
   tell(entry) {
     write(entry)
     if (entry.what === 'call' && entry.ok) answered.set(entry.kind, entry.sent)

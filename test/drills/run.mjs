@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 
 const { values } = parseArgs({ options: { long: { type: 'boolean', default: false } } })
-const RACES = 'cluster.mjs --work grant,race,spend --pace 5 --calm'
+const RACES = 'cluster.mjs --work grant,race,race,race,race,spend,spend --pace 5 --calm'
 const SHORT = [
   'revocation.mjs --kills 8',
   'agents.mjs --kills 5',

@@ -1,5 +1,13 @@
 import { ProcuraError } from '../../errors.js'
+import { progressOf, type ProgressStream } from './progress.js'
 import type { Terminal } from './terminal.js'
+
+/** Something that does not hold. */
+export interface Flaw {
+  readonly what: string
+  /** what to do about it */
+  readonly advice: string
+}
 
 /** How far a database and its audit log came. */
 interface Stand {
@@ -10,8 +18,8 @@ interface Stand {
 
 /** What `fsck` looks after. */
 export interface Repairable {
-  /** what does not hold of the tables, in words */
-  findings(): Promise<readonly string[]>
+  /** what does not hold of tables, keys and audit log */
+  findings(onDone: (done: number, total: number) => void): Promise<readonly Flaw[]>
   /** what the marker remembers */
   reached(): Promise<Stand>
   /** how far database and audit log are */
@@ -32,21 +40,25 @@ export interface FsckOptions {
 }
 
 /**
- * Checks the invariants of a service's storage, and with `reconcile` makes a database that was restored from a backup fit
+ * Checks the invariants of a service's storage, its keys and its audit log, and with `reconcile` makes a database that was restored from a backup fit
  * to go on. No service may run on it meanwhile.
  *
- * @returns 0 if all is well
+ * @returns 0 if all is well, 1 if something is wrong
  * @throws STORAGE_ROLLED_BACK, STORAGE_UNAVAILABLE
  */
 export async function fsckCommand(
   { reconcile = false, output }: FsckOptions,
-  { store, terminal }: { readonly store: Repairable; readonly terminal: Terminal },
+  {
+    store,
+    terminal,
+    stream,
+  }: { readonly store: Repairable; readonly terminal: Terminal; readonly stream: ProgressStream },
 ): Promise<number> {
   const [reached, before] = [await store.reached(), await store.stands()]
   const isBehind = before.sequence < reached.sequence || before.auditSize < reached.auditSize
   // a database that is not behind this log may still lack what it tells: it was reconciled with the log of another process
   const done = reconcile ? await store.reconcile() : null
-  const findings = await store.findings()
+  const findings = await store.findings(progressOf('checks', stream))
   if (output === 'json')
     terminal.print(JSON.stringify({ reached, stands: before, isBehind, reconciled: done, findings }))
   else {
@@ -55,7 +67,11 @@ export async function fsckCommand(
     if (done !== null) {
       terminal.print(`reconciled ${done.told} changes of status done again, ${done.unknown} of lists that are lost`)
     }
-    for (const finding of findings) terminal.print(`wrong      ${finding}`)
+    for (const { what, advice } of findings) {
+      terminal.print(`wrong      ${what}`)
+      terminal.print(`           → ${advice}`)
+    }
+    if (findings.length === 0) terminal.print('nothing    wrong with tables, keys and audit log')
   }
   if (isBehind && done === null) {
     throw new ProcuraError('STORAGE_ROLLED_BACK', {

@@ -166,7 +166,7 @@ function resultsOf(answer: Answer): readonly object[] {
 
 function toOutcome(result: object): JsonObject | ProcuraError {
   if (!('code' in result && 'detail' in result)) return result as JsonObject
-  return new ProcuraError(result.code as never, {} as never, { message: String(result.detail) })
+  return new ProcuraError(result.code as never, {}, { message: String(result.detail) })
 }
 
 function unanswered(): ProcuraError {

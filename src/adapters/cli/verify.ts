@@ -9,7 +9,7 @@ import {
   type Shown,
   type Verifier,
 } from '../../verifier/verifier.js'
-import { show, type Output } from './output.js'
+import { show, warn, type Output } from './output.js'
 import { EXIT, usageFault } from './problem.js'
 import { readRequest, type RequestOptions } from './request-options.js'
 import { readShown, type ShownThing } from './shown.js'
@@ -18,7 +18,12 @@ import type { Terminal } from './terminal.js'
 /** Options of `procura verify` and `procura explain`. */
 export interface VerifyOptions extends RequestOptions, Output {
   readonly approval?: string
+  /** where the verifier's state is, if it has one */
+  readonly state?: string
 }
+
+/** What is said of an explanation that is given no state. */
+const FORGETFUL = 'without --state nothing is known of earlier use: step 18 says what this call alone would do'
 
 /** What is verified with: a verifier in this process, or one that asks a service. */
 export interface VerifyWorld<V> {
@@ -67,7 +72,9 @@ export async function explainCommand(
     shown.kind === 'chain'
       ? await verifier.explainChain(shown.tokens)
       : await verifier.explain(toShown(shown), await received(shown, options, terminal))
-  show(terminal, options, explanation, () => [formatExplanation(explanation)])
+  const warnings = shown.kind === 'chain' || options.state !== undefined ? [] : [FORGETFUL]
+  warn(terminal, options, warnings)
+  show(terminal, options, { ...explanation, warnings }, () => [formatExplanation(explanation)])
   return exitOf(explanation.decision)
 }
 

@@ -46,18 +46,26 @@ export function countsOver(
   uptime: () => number,
 ): (name: string, max: number, window: number) => Promise<{ readonly current: number; readonly ttl: number }> {
   const shares = new LRUCache<string, { readonly ends: number; left: number }>({ max: REMEMBERED })
-  return async (name, max, window) => {
-    const share = shares.get(name)
-    if (share !== undefined && share.left > 0 && uptime() < share.ends) {
-      share.left -= 1
-      return { current: 1, ttl: share.ends - uptime() }
-    }
+  const asking = new Map<string, Promise<Taken>>()
+  const ask = (name: string, max: number, window: number): Promise<Taken> => {
     const take: Take = { name, max, window, wanted: Math.max(1, Math.floor(max / SHARE)) }
-    const { given, left } = await link.ask<Taken>('take', take)
-    if (given === 0) return { current: max + 1, ttl: left }
-    const known = shares.get(name)
-    const isSame = known !== undefined && known.left > 0 && uptime() < known.ends
-    shares.set(name, { ends: uptime() + left, left: given - 1 + (isSame ? known.left : 0) })
-    return { current: 1, ttl: left }
+    const answer = link.ask<Taken>('take', take).finally(() => asking.delete(name))
+    asking.set(name, answer)
+    return answer
+  }
+  return async (name, max, window) => {
+    for (;;) {
+      const share = shares.get(name)
+      const left = share === undefined ? 0 : share.ends - uptime()
+      if (share !== undefined && share.left > 0 && left > 0) {
+        share.left -= 1
+        return { current: 1, ttl: left }
+      }
+      // who comes meanwhile has of the same share, or is refused with it
+      const running = asking.get(name)
+      const taken = await (running ?? ask(name, max, window))
+      if (taken.given === 0) return { current: max + 1, ttl: taken.left }
+      if (running === undefined) shares.set(name, { ends: uptime() + taken.left, left: taken.given })
+    }
   }
 }

@@ -15,7 +15,7 @@ import {
   type CallRow,
   type HoldRow,
 } from './state-entities.js'
-import { Uses } from './uses.js'
+import { usesOf } from './uses.js'
 
 /** Uses between two clean-ups of what has ended. */
 const SWEEP_EVERY = 1000
@@ -43,7 +43,7 @@ export function ledgerOf(database: Database, clock: Clock): Ledger {
   const rates = dataSource.getRepository(RateTable)
   const spendings = dataSource.getRepository(SpendingTable)
   const holds = dataSource.getRepository(HoldTable)
-  const together = new Uses(dataSource)
+  const together = usesOf(dataSource)
   let settled = 0
 
   const use = ({ key, until }: Use): Promise<boolean> => insertMissing(dataSource, UsedTable, { key, until })
@@ -110,7 +110,7 @@ export function ledgerOf(database: Database, clock: Clock): Ledger {
       const [only] = uses
       // the common case, and atomic by itself
       if (only !== undefined && uses.length === 1 && throttles.length + charges.length === 0 && hold === null) {
-        const take = database.isInTransaction() ? use(only) : together.take(only)
+        const take = database.isInTransaction() ? use(only) : together(only)
         return translate('REPLAY_UNAVAILABLE', async () => ((await take) ? null : 'used'))
       }
       return settle(settlement, () => undefined)

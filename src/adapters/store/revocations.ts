@@ -2,6 +2,7 @@ import { ProcuraError } from '../../errors.js'
 import type { RevocationEvent, Revocations } from '../../ports/deciding.js'
 import type { Database } from './database.js'
 import { InstallationTable } from './entities.js'
+import { gathered } from './gathered.js'
 import { insertMissing } from './insert.js'
 import { readRows } from './reading.js'
 import { EventTable } from './state-entities.js'
@@ -27,6 +28,15 @@ export function revocationsOf(database: Database): Revocations {
     await query.setLock(mode).getOneOrFail()
   }
 
+  async function read(all: readonly Asked[]): Promise<readonly RevocationEvent[]> {
+    const [targets, signers] = [all.flatMap(one => [...one.targets]), all.flatMap(one => [...one.signers])].map(filled)
+    if (targets === undefined || signers === undefined || targets.length * signers.length === 0) return []
+    const [some, these] = [targets, signers].map(names => names.map(() => '?').join(', '))
+    const sql = `SELECT target, signer FROM revocation_event WHERE target IN (${some}) AND signer IN (${these})`
+    return readRows<RevocationEvent>(dataSource, sql, [...targets, ...signers])
+  }
+  const readTogether = gathered(read)
+
   return {
     async learn({ target, signer }) {
       const work = async (): Promise<void> => {
@@ -38,13 +48,26 @@ export function revocationsOf(database: Database): Revocations {
     async about(targets, signers) {
       try {
         if (database.isInTransaction()) await lock('pessimistic_read')
-        if (targets.length === 0 || signers.length === 0) return []
-        const [some, these] = [targets, signers].map(all => all.map(() => '?').join(', '))
-        const sql = `SELECT target, signer FROM revocation_event WHERE target IN (${some}) AND signer IN (${these})`
-        return await readRows<RevocationEvent>(dataSource, sql, [...targets, ...signers])
+        const asked = { targets: new Set<string>(targets), signers: new Set<string>(signers) }
+        if (!database.isOutside()) return await read([asked])
+        const events = await readTogether(asked)
+        return events.filter(({ target, signer }) => asked.targets.has(target) && asked.signers.has(signer))
       } catch (error) {
         return unavailable(error)
       }
     },
   }
+}
+
+interface Asked {
+  readonly targets: ReadonlySet<string>
+  readonly signers: ReadonlySet<string>
+}
+
+/** Each name once, the last one again up to a power of two: few statements are prepared then. */
+function filled(names: readonly string[]): readonly string[] {
+  const each = [...new Set(names)]
+  const last = each.at(-1)
+  const size = 2 ** Math.ceil(Math.log2(Math.max(each.length, 1)))
+  return last === undefined ? [] : [...each, ...Array.from({ length: size - each.length }, () => last)]
 }

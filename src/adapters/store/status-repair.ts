@@ -2,9 +2,12 @@ import { IsNull, Not, type DataSource } from 'typeorm'
 import type { Did } from '../../did/did.js'
 import type { Transactions } from '../../ports/world.js'
 import type { UnixSeconds } from '../../time.js'
+import type { Flaw } from './flaw.js'
 import { insertAllMissing, insertMissing } from './insert.js'
 import { BitTable, BlockTable, ListTable, SequenceTable, type BlockRow, type ListRow } from './status-entities.js'
 import { MAX_BLOCK, ROWS_AT_ONCE } from './status-rows.js'
+
+const RESTORE = 'stop issuing, restore the newest backup, then procura fsck --reconcile'
 
 /** A change of status as the audit log tells it. */
 export interface ToldChange {
@@ -87,8 +90,8 @@ export class StatusRepair {
     await this.#dataSource.getRepository(ListTable).update({ name }, { taken: end })
   }
 
-  /** What does not hold of the status tables, in words; empty if all is well. */
-  async check(): Promise<readonly string[]> {
+  /** What does not hold of the status tables; empty if all is well. */
+  async check(): Promise<readonly Flaw[]> {
     const wrong: string[] = []
     const lists = await this.#dataSource.getRepository(ListTable).find({ order: { name: 'ASC' } })
     for (const { name, taken, length, version, token, changes, signedChanges } of lists) {
@@ -105,6 +108,6 @@ export class StatusRepair {
       }
       if (end > taken) wrong.push(`list ${name} handed out ${end} indexes and counts ${taken}`)
     }
-    return wrong
+    return wrong.map(what => ({ what, advice: RESTORE }))
   }
 }

@@ -9,6 +9,7 @@ import { checkDatabase } from './check.js'
 import { HookedTransactions } from './commits.js'
 import { CredentialRows } from './credentials.js'
 import { type Database, openDatabase } from './database.js'
+import type { Flaw } from './flaw.js'
 import { HoldingRows } from './holdings.js'
 import { HostedRows } from './hosted-dids.js'
 import { Installation } from './installation.js'
@@ -39,8 +40,8 @@ export interface Store extends Database, Additions {
   readonly signingKeys: SigningKeys
   readonly holdings: Holdings
   readonly lifetimes: Lifetimes
-  /** What does not hold of the database, in words; empty if all is well. @throws STORAGE_UNAVAILABLE */
-  check(): Promise<readonly string[]>
+  /** What does not hold of the database; empty if all is well. @throws STORAGE_UNAVAILABLE */
+  check(onDone?: (done: number, total: number) => void): Promise<readonly Flaw[]>
 }
 
 /**
@@ -77,7 +78,7 @@ export async function openStore(url: string, listLength = LIST_LENGTH): Promise<
       signingKeys: new SigningKeyRows(dataSource),
       holdings: new HoldingRows(dataSource, database),
       lifetimes: new LifetimeRows(dataSource),
-      check: () => checkDatabase(dataSource, statusRows, statusRepair),
+      check: onDone => checkDatabase(dataSource, statusRows, statusRepair, onDone),
       async close() {
         await database.close()
         commits.end()

@@ -121,7 +121,7 @@ function requireEd25519(type: string): void {
 }
 
 /** The public key in hexadecimal digits. */
-function kidOf(publicKey: KeyObject): string {
+export function kidOf(publicKey: KeyObject): string {
   // SPKI would take as long as making the key
   return Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('hex')
 }

@@ -7,6 +7,8 @@ import { instant } from './machine.mjs'
 
 export const API = 'https://api.drill.example'
 const ACTIONS = /** @type {const} */ (['read', 'book', 'pay', 'erase'])
+/** Who works unless told otherwise. */
+const ALL = ['grant', 'grant', 'delegate', 'revoke', 'stop', 'verify', 'verify', 'verify', 'wrong', 'race', 'spend']
 /** Cents that one credential may spend. */
 export const BUDGET = 1000
 /** Credentials that are asked for again: those that stand, and those that were taken back. */
@@ -34,7 +36,7 @@ const budgets = [{ unit: 'USD', decimals: 2, max: BUDGET, meter: 'amount', unitA
  * @param {string} where.issuers address @param {string} where.verifiers address @param {readonly string[]} where.each addresses of the verifiers
  * @param {string} where.secret @param {(entry: any) => void} where.tell @param {(urls: string[]) => void} where.onLists
  * @param {number} where.pace milliseconds between two calls of one worker
- * @param {readonly string[] | undefined} [where.work] names of the workers; all unless given
+ * @param {readonly string[]} [where.work] names of the workers, one as often as it is there
  */
 export async function startLoad({
   folder,
@@ -46,7 +48,7 @@ export async function startLoad({
   tell,
   onLists,
   pace,
-  work: asked,
+  work: asked = ALL,
 }) {
   const connect = { [origin]: issuers }
   const root = /** @type {import('procura').Did} */ (`did:web:${new URL(origin).host}`)
@@ -223,10 +225,10 @@ export async function startLoad({
       const again = used.find(({ until }) => until > instant())
       if (again !== undefined && Math.random() < 0.3) return raceWith(one(used))
       const { digests, agent } = one(live)
-      count += 1
-      const request = requestOf(`rooms/race-${count}`, 'read')
+      const n = (count += 1)
+      const request = requestOf(`rooms/race-${n}`, 'read')
       const presentation = await agent.present({ ...request, audience: API, bodyDigest: null, chain: digests.at(-1) })
-      const racing = { n: count, body: { presentation, request }, until: instant() + REPLAYED_FOR }
+      const racing = { n, body: { presentation, request }, until: instant() + REPLAYED_FOR }
       keep(used, racing)
       return raceWith(racing)
     },
@@ -315,21 +317,19 @@ export async function startLoad({
   let loads = []
   const begin = () => {
     isOver = false
-    const all = Object.entries({ ...workers, grant2: workers.grant, verify2: workers.verify, verify3: workers.verify })
-    loads = all
-      .filter(([name]) => asked?.includes(name) ?? true)
-      .map(async ([name, work]) => {
-        const rest = name.startsWith('verify') ? 1 : 3
-        while (!isOver) {
-          try {
-            await work()
-          } catch (error) {
-            if (!(error instanceof Error && error.message === 'none'))
-              tell({ what: 'defect', name, why: String(error instanceof Error ? error.stack : error) })
-          }
-          await setTimeout(pace * rest * (0.5 + Math.random()))
+    loads = asked.map(async name => {
+      const work = workers[/** @type {keyof typeof workers} */ (name)]
+      const rest = name.startsWith('verify') ? 1 : 3
+      while (!isOver) {
+        try {
+          await work()
+        } catch (error) {
+          if (!(error instanceof Error && error.message === 'none'))
+            tell({ what: 'defect', name, why: String(error instanceof Error ? error.stack : error) })
         }
-      })
+        await setTimeout(pace * rest * (0.5 + Math.random()))
+      }
+    })
   }
   const rest = async () => {
     isOver = true

@@ -19,6 +19,8 @@ const ALONE = 'PROCURA_DRILL_ALONE'
  */
 export async function isolate(tools = []) {
   if (process.env[ALONE] === 'yes') {
+    // each server and each folder has one
+    process.setMaxListeners(0)
     for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
       process.once(signal, () => process.exit(130))
     spawnSync('ip', ['link', 'set', 'lo', 'up'])
