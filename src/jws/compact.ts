@@ -74,7 +74,7 @@ export function readJws(token: unknown, typ: Typ, max: number, what: string): Se
   const claims = parseJson(bodyBytes, what)
   requireStrict(header === null ? [claims] : [header, claims])
   const { kid, signer } = known ?? checkHeader(header?.value, typ)
-  if (known === undefined) headers.set(nameOf(typ, head), { kid, signer })
+  if (known === undefined) headers.set(copyOf(nameOf(typ, head)), { kid, signer })
   const input = token.slice(0, bodyEnd)
   let digest: Digest | undefined
   return {
@@ -88,9 +88,13 @@ export function readJws(token: unknown, typ: Typ, max: number, what: string): Se
   }
 }
 
-/** Joined, a name is a text of its own; a part of the token would keep the whole of it in memory. */
 function nameOf(typ: Typ, head: string): string {
   return `${typ} ${head}`
+}
+
+/** The same text in memory of its own: a part of a token keeps the whole of it alive for as long as it is a key. */
+function copyOf(name: string): string {
+  return Buffer.from(name, 'latin1').toString('latin1')
 }
 
 /** What is wrong with the form of a token, as the table of checks has it: segments, then what they encode. */
