@@ -51,3 +51,18 @@ export function isDigest(value: unknown): value is Digest {
 export function isS256(value: unknown): value is string {
   return typeof value === 'string' && value.length === 43 && fromBase64url(value) !== null
 }
+
+/** What a terminal would obey instead of showing, or show as another thing; line ends stay. */
+const UNSHOWN = /(?!\n)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
+
+/**
+ * The text with every control, bidirectional and other invisible character written as `\uXXXX`: in JSON the same value,
+ * in a table something to see.
+ */
+export function visible(text: string): string {
+  return text.replace(UNSHOWN, one =>
+    Array.from({ length: one.length }, (_, unit) => `\\u${one.charCodeAt(unit).toString(16).padStart(4, '0')}`).join(
+      '',
+    ),
+  )
+}

@@ -1,6 +1,7 @@
 import { PassThrough, Readable, Writable } from 'node:stream'
 import { expect, test } from 'vitest'
-import { createTerminal, visible, type Terminal } from '../../src/adapters/cli/terminal.js'
+import { createTerminal, type Terminal } from '../../src/adapters/cli/terminal.js'
+import { visible } from '../../src/encoding.js'
 
 function shownBy(write: (terminal: Terminal) => void, isTTY: boolean, env: Record<string, string> = {}): string {
   let shown = ''

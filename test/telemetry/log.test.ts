@@ -22,6 +22,15 @@ test('the log tells faults, and no token wherever it stands', () => {
   expect(JSON.parse(lines[1]!)).toMatchObject({ headers: { authorization: '[redacted]' }, kept: 'this' })
 })
 
+test('a terminal obeys nothing in the log, and a reader of JSON finds it as it was', () => {
+  const lines: string[] = []
+  const name = '\u001b[2J\u009b1mpla\u202enner\u2028'
+  createLog('info', { write: line => void lines.push(line) }).error({ err: new Error(name) }, name)
+  expect(lines).toHaveLength(1)
+  expect(lines[0]).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+  expect(JSON.parse(lines[0]!)).toMatchObject({ msg: name, err: { message: name } })
+})
+
 test('figures count what is on record, what could not be, and how long decisions take', async () => {
   const metrics = createMetrics()
   let isFull = false

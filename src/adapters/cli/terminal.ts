@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { visible } from '../../encoding.js'
 import { ProcuraError } from '../../errors.js'
 
 /** Where a command reads, prints and asks. What it writes is safe to show: see {@link visible}. */
@@ -71,21 +72,6 @@ export function createTerminal({ stdin, stdout, stderr, env }: Streams): Termina
 
 /** The terminal that this process was started in. */
 export const terminal: Terminal = createTerminal(process)
-
-/** What a terminal would obey instead of showing, or show as another thing; line ends stay. */
-const UNSHOWN = /(?!\n)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
-
-/**
- * The text with every control, bidirectional and other invisible character written as `\uXXXX`: in JSON the same value,
- * in a table something to see.
- */
-export function visible(text: string): string {
-  return text.replace(UNSHOWN, one =>
-    Array.from({ length: one.length }, (_, unit) => `\\u${one.charCodeAt(unit).toString(16).padStart(4, '0')}`).join(
-      '',
-    ),
-  )
-}
 
 const MARKS: readonly (readonly [RegExp, number])[] = [
   [/^([ │├└─]*)(✓)/gmu, 32],
