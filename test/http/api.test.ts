@@ -10,6 +10,7 @@ import type { JsonObject } from '../../src/json.js'
 import type { Signer } from '../../src/signer.js'
 import { lineTo } from '../contract/line.js'
 import { hasPostgres, temporaryDatabases } from '../contract/postgres.js'
+import { forgetRedisOf } from '../contract/redis.js'
 import { goodChain, party } from '../mint.js'
 import { Asking, documented, possession, type Asked, type Asker } from './asking.js'
 import { API, openTestHome, ORIGIN, SECRET, writeConfig, type Home } from './home.js'
@@ -371,6 +372,7 @@ test.runIf(REDIS !== '')('a count of calls that cannot be reached: no yes, but t
     database: { ok: true },
   })
   await service.close()
+  await forgetRedisOf(`sqlite://${join(folder, 'acme.db')}`)
   for (const one of failing.seen) asking.seen.add(one)
 })
 

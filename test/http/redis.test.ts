@@ -3,12 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Keepers } from '../../src/adapters/store/keepers.js'
-import { openStore } from '../../src/adapters/store/store.js'
-import { systemClock } from '../../src/adapters/system.js'
 import { openService, type Service } from '../../src/entry/service.js'
 import { lineTo, type Line } from '../contract/line.js'
-import { forgetRedis, hasRedis, REDIS } from '../contract/redis.js'
+import { forgetRedis, forgetRedisOf, hasRedis, REDIS } from '../contract/redis.js'
 import { codeOf } from '../resolve/host.js'
 import { Asking } from './asking.js'
 import { SECRET, writeConfig } from './home.js'
@@ -42,11 +39,7 @@ describe.runIf(hasRedis)('two processes that count calls in one Redis', () => {
   afterAll(async () => {
     line.cut()
     for (const service of services) await service.close()
-    for (const file of databases) {
-      const store = await openStore(`sqlite://${file}`)
-      await forgetRedis(await new Keepers(store.dataSource, systemClock).installation())
-      await store.close()
-    }
+    for (const file of databases) await forgetRedisOf(`sqlite://${file}`)
     await rm(folder, { recursive: true, force: true })
     await forgetRedis(name)
   })
