@@ -1,9 +1,9 @@
 import { inside } from '../adapters/http/inside.js'
 import { readAgentFile } from '../adapters/veramo/agent-file.js'
-import { ProcuraError } from '../errors.js'
-import { readConfig, type Config } from './config.js'
+import { reachOf, readConfig, type Config } from './config.js'
 import { requireDatabase, requireWallet } from './existing-wallet.js'
 import { openIssuer, type OpenIssuer } from './issuer.js'
+import { requireOnePlace } from './place.js'
 
 /** How the command line reaches a service as its operator. */
 export interface AdminOptions {
@@ -28,16 +28,11 @@ type Environment = Readonly<Record<string, string | undefined>>
  */
 export async function openAdmin(options: AdminOptions, environment: Environment): Promise<OpenIssuer> {
   const { config: path, service, wallet, direct = false } = options
-  if (direct && service !== undefined) {
-    throw new ProcuraError('SCHEMA', { at: '--direct', why: 'does not go with --service: storage is on this machine' })
-  }
+  requireOnePlace(options)
   if (service !== undefined && wallet !== undefined) return open(service, wallet, {})
   const config = await readConfig(await readAgentFile(path, environment), environment)
   if (direct) return openDirect(path, wallet ?? config.operator, config, environment)
-  const { origin, operator, listen, connect } = config
-  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host
-  const here = listen.behindTls ? {} : { [origin]: `http://${host}:${listen.port}` }
-  return open(service ?? origin, wallet ?? operator, { ...here, ...connect })
+  return open(service ?? config.origin, wallet ?? config.operator, reachOf(config))
 }
 
 async function open(service: string, storage: string, connect: Readonly<Record<string, string>>): Promise<OpenIssuer> {

@@ -105,6 +105,13 @@ const procura = z.strictObject({
 /** The `procura:` block of an agent file. Paths are relative to the working directory. */
 export type Config = z.infer<typeof procura>
 
+/** How the service of an agent file is reached from this machine: https origin → address. */
+export function reachOf({ origin, listen, connect }: Config): Readonly<Record<string, string>> {
+  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host
+  const here = listen.behindTls ? {} : { [origin]: `http://${host}:${listen.port}` }
+  return { ...here, ...connect }
+}
+
 /** Path of the marker: how far database and audit log came, kept outside of both. */
 export function markerOf({ marker, audit }: Config): string {
   return marker ?? `${audit[0] ?? ''}.marker`

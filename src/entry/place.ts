@@ -2,7 +2,8 @@ import { access } from 'node:fs/promises'
 import { readAgentFile } from '../adapters/veramo/agent-file.js'
 import type { Did } from '../did/did.js'
 import { didWebOf } from '../did/web.js'
-import { readConfig } from './config.js'
+import { ProcuraError } from '../errors.js'
+import { reachOf, readConfig } from './config.js'
 import { requireDatabase } from './existing-wallet.js'
 
 /** Which service a command of a wallet or a verifier has to do with. */
@@ -27,20 +28,26 @@ export interface Place {
  * Runs a command with the service that options name. Without an agent file there is none, which is enough for what needs no
  * network: delegations of at most 300 s, presentations.
  *
- * @throws CONFIG_INVALID, and with `direct` what opening the service throws
+ * @throws CONFIG_INVALID, SCHEMA - two places are named; and with `direct` what opening the service throws
  */
 export async function withPlace<T>(
-  { config: path, service, direct = false }: PlaceOptions,
+  options: PlaceOptions,
   environment: Readonly<Record<string, string | undefined>>,
   run: (place: Place) => Promise<T>,
 ): Promise<T> {
+  requireOnePlace(options)
+  const { config: path, service, direct = false } = options
   if (service !== undefined) return run({ service, issuer: didWebOf(service), connect: {} })
   if (direct) return runDirectly(path, environment, run)
   if (path === DEFAULT && !(await isThere(path))) return run({ service: null, issuer: null, connect: {} })
-  const { origin, listen, connect } = await readConfig(await readAgentFile(path, environment), environment)
-  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host
-  const here = listen.behindTls ? {} : { [origin]: `http://${host}:${listen.port}` }
-  return run({ service: origin, issuer: didWebOf(origin), connect: { ...here, ...connect } })
+  const config = await readConfig(await readAgentFile(path, environment), environment)
+  return run({ service: config.origin, issuer: didWebOf(config.origin), connect: reachOf(config) })
+}
+
+/** A service elsewhere and storage of this machine are not named at once. @throws SCHEMA */
+export function requireOnePlace({ service, direct = false }: Pick<PlaceOptions, 'service' | 'direct'>): void {
+  if (!direct || service === undefined) return
+  throw new ProcuraError('SCHEMA', { at: '--direct', why: 'does not go with --service: storage is on this machine' })
 }
 
 /** The agent file of commands that name none. */

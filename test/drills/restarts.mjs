@@ -4,7 +4,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createHash, randomBytes } from 'node:crypto'
@@ -12,6 +11,7 @@ import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { openIssuer } from '../../dist/entry/issuer.js'
 import { openWallet } from '../../dist/entry/wallet.js'
+import { freePorts } from './cluster/machine.mjs'
 
 const { values } = parseArgs({ options: { times: { type: 'string', default: '20' }, postgres: { type: 'string' } } })
 const times = Number(values.times)
@@ -207,20 +207,6 @@ async function until(holds) {
     await setTimeout(50)
   }
   throw new Error('it does not become ready')
-}
-
-/** @param {number} count */
-async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      return server
-    }),
-  )
-  const found = servers.map(server => /** @type {import('node:net').AddressInfo} */ (server.address()).port)
-  for (const server of servers) server.close()
-  return found
 }
 
 function requireHaproxy() {
