@@ -45,13 +45,18 @@ const sane = new LRUCache<string, PublicKey>({ max: MAX_KEYS })
  */
 export function parsePublicKey(bytes: Uint8Array, at: string): PublicKey {
   const x = toBase64url(bytes)
-  const known = sane.get(x)
+  const known = knownKey(x)
   if (known !== undefined) return known
   if (bytes.length !== 32 || isWeakPoint(bytes)) throw new ProcuraError('KEY_WEAK', { at })
   const handle = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
   const key = { bytes: Uint8Array.from(bytes), x, handle }
   sane.set(x, key)
   return key
+}
+
+/** The key of this text, if it was read before. */
+export function knownKey(x: string): PublicKey | undefined {
+  return sane.get(x)
 }
 
 /** The top bytes, without the sign of x, that a weak encoding can have. */

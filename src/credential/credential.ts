@@ -1,5 +1,5 @@
 import { isDid, type Did } from '../did/did.js'
-import { isKeyText, parsePublicKey, PRIVATE_MEMBERS, toJwk, type PublicKey } from '../ed25519.js'
+import { isKeyText, knownKey, parsePublicKey, PRIVATE_MEMBERS, toJwk, type PublicKey } from '../ed25519.js'
 import type { Digest } from '../encoding.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import { isObject, member, type Json, type JsonObject } from '../json.js'
@@ -189,7 +189,10 @@ function confirmationKey(cnf: Json | undefined, at: string, report: Report): Pub
   }
   ktyShape(member(jwk, 'kty'), `${at}.jwk.kty`, report)
   crvShape(member(jwk, 'crv'), `${at}.jwk.crv`, report)
-  const x = xShape(member(jwk, 'x'), `${at}.jwk.x`, report)
+  const x = member(jwk, 'x')
+  const known = typeof x === 'string' ? knownKey(x) : undefined
+  if (known !== undefined) return known
+  xShape(x, `${at}.jwk.x`, report)
   try {
     return parsePublicKey(Buffer.from(isKeyText(x) ? x : '', 'base64url'), `${at}.jwk`)
   } catch (error) {

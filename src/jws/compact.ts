@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { didOf, isDidUrl, type Did, type DidUrl } from '../did/did.js'
 import { verifyEd25519, type PublicKey } from '../ed25519.js'
-import { digestOf, fromBase64url, toBase64url, type Digest } from '../encoding.js'
+import { digestOf, fromBase64url, lentAscii, lentBase64url, toBase64url, type Digest } from '../encoding.js'
 import { printable, ProcuraError } from '../errors.js'
 import { canonicalize, isObject, member, parseJson, requireStrict, type Json, type JsonObject } from '../json.js'
 import type { Signer } from '../signer.js'
@@ -63,7 +63,7 @@ export function readJws(token: unknown, typ: Typ, max: number, what: string): Se
   const head = token.slice(0, Math.max(headEnd, 0))
   const known = headers.get(nameOf(typ, head))
   const headBytes = known === undefined ? fromBase64url(head) : EMPTY
-  const bodyBytes = fromBase64url(token.slice(headEnd + 1, bodyEnd))
+  const bodyBytes = lentBase64url(token.slice(headEnd + 1, bodyEnd))
   const signature = token.slice(bodyEnd + 1)
   const isWhole = head !== '' && bodyEnd > headEnd + 1
   if (!isWhole || headBytes === null || bodyBytes === null || !SIGNATURE.test(signature)) {
@@ -143,7 +143,7 @@ function isFittingCty(header: JsonObject, due: Typ): boolean {
 export function openJws(sealed: Sealed, key: PublicKey, by: string = sealed.kid): Verified<JsonObject> {
   const dot = sealed.token.lastIndexOf('.')
   const signature = Buffer.from(sealed.token.slice(dot + 1), 'base64url')
-  if (!verifyEd25519(key, Buffer.from(sealed.token.slice(0, dot), 'latin1'), signature)) {
+  if (!verifyEd25519(key, lentAscii(sealed.token.slice(0, dot)), signature)) {
     throw new ProcuraError('SIGNATURE_INVALID', { by })
   }
   if (!isObject(sealed.unverified)) throw new ProcuraError('SCHEMA', { at: 'payload', why: 'is not an object' })

@@ -4,7 +4,7 @@ import { isProcuraError, ProcuraError } from '../errors.js'
 import type { Sealed, Verified } from '../jws/compact.js'
 import type { ListAge } from '../policy/feeds.js'
 import type { Policy } from '../policy/policy.js'
-import type { Keys, ListVersions, Snapshot } from '../ports/deciding.js'
+import type { Keys, ListVersions, Revocations, Snapshot, StatusLists, Streams } from '../ports/deciding.js'
 import type { StatusEntry } from '../status/entry.js'
 import {
   MAX_LIST_AGE,
@@ -18,33 +18,91 @@ import {
 } from '../status/list.js'
 import { SKEW, type UnixSeconds } from '../time.js'
 import { findKey } from './checks.js'
-import type { LivePorts } from './live-ports.js'
+
+/** What liveness is asked of. */
+export interface LivePorts {
+  readonly keys: Keys
+  readonly statusLists: StatusLists
+  readonly listVersions: ListVersions
+  readonly revocations: Revocations
+  readonly streams: Streams
+}
+
+/** What was relied on to say that a bit is unset. */
+export interface Seen {
+  /** seconds since the list's host answered */
+  readonly age: number
+  readonly version: number | null
+}
+
+/** Lists as one decision looks at them: the bit of an entry is unset, the second half of profile §8.2 in its order. */
+export interface Lists {
+  /** Judges an entry by a list that was looked at before. @throws STATUS_* */
+  known(entry: StatusEntry): Seen | undefined
+  /** Looks at the entry's list. @throws STATUS_* but what reading the entry throws */
+  look(entry: StatusEntry): Promise<Seen>
+}
+
+/** A list whose signature verified under the key of one of those trusted for it. */
+interface Found {
+  readonly list: Verified<StatusList>
+  readonly sealed: Sealed
+  readonly key: PublicKey
+  readonly age: number
+}
+
+/** It, as it was found fit for entries of this kind. */
+type Fit = Found & { readonly of: StatusEntry; readonly maxAge: number }
 
 /**
- * The bit of one entry is unset: the second half of profile §8.2, in its order.
+ * What a decision asks again has the answer that it had a moment before: any moment of a decision is as good as another,
+ * as long as it is after it was asked for.
  *
- * @param tell - the clock, asked after the list was fetched
- * @returns the list's age in seconds, and its version
- * @throws STATUS_* but what reading the entry throws
+ * @param tell - the clock, asked after a list was fetched
  */
-export async function requireUnrevoked(
-  entry: StatusEntry,
+export function createLists(
   { pushed, pulled }: ListAge,
   policy: Policy,
   tell: () => UnixSeconds,
   ports: LivePorts,
-): Promise<{ readonly age: number; readonly version: number | null }> {
-  const maxAge = entry.issuers.every(issuer => ports.streams.isHealthy(issuer)) ? pushed : pulled
-  const copy = await openAt(entry, maxAge, policy, ports)
-  // what is old by its own date, or behind what others who share the memory have seen, was signed anew meanwhile
-  const isOld = copy.age > 0 && tell() - copy.list.validFrom > MAX_LIST_AGE
-  const isPast = isOld || (maxAge > 0 && (await isOvertaken(copy, ports.listVersions)))
-  const { list, signer, age } = isPast ? await openAt(entry, 0, policy, ports) : copy
-  const now = tell()
+): Lists {
+  const { listVersions, streams } = ports
+  const seen: Fit[] = []
+  const open = (entry: StatusEntry, maxAge: number): Promise<Found> => openAt(entry, maxAge, seen, policy, ports)
+  return {
+    known(entry) {
+      const fit = seen.find(({ of }) => of.url === entry.url && isSame(of.issuers, entry.issuers))
+      if (fit === undefined) return undefined
+      requireFit(fit, entry, fit.maxAge, tell())
+      return requireBit(fit, entry)
+    },
+    async look(entry) {
+      const maxAge = entry.issuers.every(issuer => streams.isHealthy(issuer)) ? pushed : pulled
+      const copy = await open(entry, maxAge)
+      // what is old by its own date, or behind what others who share the memory have seen, was signed anew meanwhile
+      const isOld = copy.age > 0 && tell() - copy.list.validFrom > MAX_LIST_AGE
+      const seenBefore = isOld || maxAge === 0 ? null : await highestOf(copy, listVersions)
+      const isPast = isOld || isBelow(copy, seenBefore)
+      const found = isPast ? await open(entry, 0) : copy
+      requireFit(found, entry, maxAge, tell())
+      requireRisen(found, found === copy && seenBefore !== null ? seenBefore : await highestOf(found, listVersions))
+      seen.push({ ...found, of: entry, maxAge })
+      return requireBit(found, entry)
+    },
+  }
+}
+
+function isSame(some: readonly Did[], others: readonly Did[]): boolean {
+  return some.length === others.length && some.every((one, index) => one === others[index])
+}
+
+function requireFit({ list, age }: Found, entry: StatusEntry, maxAge: number, now: UnixSeconds): void {
   requireValidList(list, now, SKEW)
   requireFreshList(list, age, maxAge, now)
   requirePurpose(list, entry)
-  await requireRisen(signer, list, ports.listVersions)
+}
+
+function requireBit({ list, age }: Found, entry: StatusEntry): Seen {
   requireUnset(list, entry)
   return { age, version: list.version }
 }
@@ -58,27 +116,37 @@ interface Opened {
 /** The same bytes under the same key say the same; the entry goes with its snapshot. */
 const opened = new WeakMap<Snapshot, Opened>()
 
-async function openAt(entry: StatusEntry, maxAge: number, policy: Policy, { keys, statusLists }: LivePorts) {
+async function openAt(
+  entry: StatusEntry,
+  maxAge: number,
+  seen: readonly Fit[],
+  policy: Policy,
+  { keys, statusLists }: LivePorts,
+): Promise<Found> {
   const { snapshot, age } = await statusLists.read(entry.url, maxAge)
   const before = opened.get(snapshot)
   const sealed = readList(snapshot.token, entry, before?.sealed)
-  const key = await listKey(sealed, entry.url, policy, keys)
-  const isSame = before?.key === key.x && before.list.url === entry.url
-  const list = isSame ? before.list : openList(sealed, key, entry.url)
-  if (!isSame) opened.set(snapshot, { sealed, list, key: key.x })
-  return { list, signer: sealed.signer, age }
+  const sameKey = seen.find(one => one.sealed.kid === sealed.kid)?.key
+  const key = sameKey ?? (await listKey(sealed, entry.url, policy, keys))
+  const isSameList = before?.key === key.x && before.list.url === entry.url
+  const list = isSameList ? before.list : openList(sealed, key, entry.url)
+  if (!isSameList) opened.set(snapshot, { sealed, list, key: key.x })
+  return { list, sealed, key, age }
 }
 
-/** A higher version was seen. */
-async function isOvertaken({ list, signer }: { list: StatusList; signer: Did }, versions: ListVersions) {
-  return list.version !== null && list.version < (await versions.raise(signer, list.url, list.version))
+/** The highest version that was ever seen of the list, this one among them; 0 if it states none. */
+async function highestOf({ list: { url, version }, sealed }: Found, versions: ListVersions): Promise<number> {
+  return version === null ? 0 : versions.raise(sealed.signer, url, version)
+}
+
+function isBelow({ list: { version } }: Found, highest: number | null): boolean {
+  return version !== null && highest !== null && version < highest
 }
 
 /** The list states a version, and none higher was ever seen. */
-async function requireRisen(issuer: Did, { url, version }: StatusList, versions: ListVersions): Promise<void> {
+function requireRisen({ list: { url, version } }: Found, highest: number): void {
   if (version === null) throw new ProcuraError('STATUS_ROLLBACK', { list: url, version: 'none', seen: 'unknown' })
-  const seen = await versions.raise(issuer, url, version)
-  if (version < seen) throw new ProcuraError('STATUS_ROLLBACK', { list: url, version, seen })
+  if (version < highest) throw new ProcuraError('STATUS_ROLLBACK', { list: url, version, seen: highest })
 }
 
 async function listKey(sealed: Sealed, list: string, policy: Policy, keys: Keys): Promise<PublicKey> {

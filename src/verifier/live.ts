@@ -11,10 +11,9 @@ import type { RevocationEvent } from '../ports/deciding.js'
 import { readStatus, type StatusEntry } from '../status/entry.js'
 import type { UnixSeconds } from '../time.js'
 import { listsOf, type Identified } from './identities.js'
-import { requireUnrevoked } from './lists.js'
-import { askedOnce, type LivePorts } from './live-ports.js'
+import { createLists, type LivePorts } from './lists.js'
 
-export type { LivePorts } from './live-ports.js'
+export type { LivePorts } from './lists.js'
 
 /** A credential that may be taken back, as it is asked about whenever it matters. Plain data: it can be kept as JSON. */
 export interface Watched {
@@ -143,14 +142,14 @@ async function requireAllLive(
   maxAge: ListAge,
   policy: Policy,
   tell: () => UnixSeconds,
-  world: LivePorts,
+  ports: LivePorts,
   watch: Watch,
 ): Promise<void> {
-  const ports = askedOnce(world)
   const { identityIssuers } = policy
   const heard = identityIssuers.size === 0 ? signers : [...new Set([...signers, ...identityIssuers])]
   const events = await ports.revocations.about(targets, heard)
   if (events.length > 0) requireNoEvent(all, events, policy, watch)
+  const asked = createLists(maxAge, policy, tell, ports)
   for (const one of all) {
     watch.link = one.link
     try {
@@ -158,7 +157,7 @@ async function requireAllLive(
       let age: number | null = null
       const lists: SeenList[] = []
       for (const entry of watched.entries) {
-        const seen = await requireUnrevoked(entry, maxAge, policy, tell, ports)
+        const seen = asked.known(entry) ?? (await asked.look(entry))
         age = Math.max(age ?? 0, seen.age)
         lists.push({ url: entry.url, version: seen.version })
       }

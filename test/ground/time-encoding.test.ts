@@ -1,6 +1,16 @@
+import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { digestOf, fromBase64url, isDigest, isS256, s256, toBase64url } from '../../src/encoding.js'
+import {
+  digestOf,
+  fromBase64url,
+  isDigest,
+  isS256,
+  lentAscii,
+  lentBase64url,
+  s256,
+  toBase64url,
+} from '../../src/encoding.js'
 import { fromDate, toDate } from '../../src/time.js'
 
 describe('a date', () => {
@@ -67,6 +77,29 @@ describe('base64url', () => {
     )
   })
 
+  test('is what encodes to itself, and nothing else', () => {
+    const letters = [...'AEIMQUYcgkosw048BZz9_-+/=. \n\u0000Äé€', '\ud800']
+    const near = fc.array(fc.constantFrom(...letters), { maxLength: 12 }).map(all => all.join(''))
+    const odd = fc.tuple(fc.uint8Array({ maxLength: 9 }), near).map(([bytes, end]) => toBase64url(bytes) + end)
+    fc.assert(
+      fc.property(fc.oneof(near, odd), text => {
+        const bytes = Buffer.from(text, 'base64url')
+        const due = bytes.toString('base64url') === text ? [...bytes] : null
+        for (const read of [fromBase64url, lentBase64url]) expect(due).toEqual(listed(read(text)))
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
+  test('in lent memory is what it is elsewhere, of any length', () => {
+    for (const length of [0, 1, 2, 3, 36_863, 36_864, 36_865, 50_000]) {
+      const bytes = randomBytes(length)
+      const text = toBase64url(bytes)
+      expect(lentBase64url(text)?.equals(bytes)).toBe(true)
+      expect(lentAscii(text).toString('latin1')).toBe(text)
+    }
+  })
+
   test('encodes a view, not what lies around it', () => {
     expect(toBase64url(Uint8Array.of(1, 2, 3, 4).subarray(1, 3))).toBe('AgM')
   })
@@ -78,6 +111,10 @@ describe('base64url', () => {
     },
   )
 })
+
+function listed(bytes: Uint8Array | null): number[] | null {
+  return bytes === null ? null : [...bytes]
+}
 
 describe('a digest', () => {
   const sound = digestOf('header.payload')

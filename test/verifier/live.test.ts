@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { toAuthorityJson } from '../../src/authority/authority.js'
+import { toAuthorityJson, type Authority } from '../../src/authority/authority.js'
 import { ProcuraError } from '../../src/errors.js'
 import { toDate } from '../../src/time.js'
 import { requireLive, type LivePorts, type Watch } from '../../src/verifier/live.js'
@@ -17,10 +17,12 @@ import {
   policyOf,
   SELF,
   status,
+  STATUS_BASE,
   world,
+  type Party,
 } from '../mint.js'
 import { agency, chainOf, entry, lists, SECOND, suspensions, walk } from './live-scene.js'
-import { NO_KEYS, opened, says } from './scene.js'
+import { NO_KEYS, opened, says, sentence } from './scene.js'
 
 test('every link is asked, root first, no older than the risk allows; the age is that of the oldest list', async () => {
   const { asked, ports } = await lists()
@@ -49,6 +51,51 @@ test('every link is asked, root first, no older than the risk allows; the age is
     })),
   )
   expect(JSON.parse(JSON.stringify(watch.live))).toEqual(watch.live)
+})
+
+describe('a list that serves several links is looked at once, and each link by itself', () => {
+  const bases = (...issuers: Party[]) => issuers.map(({ did: iss }) => ({ iss, base: STATUS_BASE }))
+  const two = async (statusIssuers: Authority['statusIssuers'] & object) => {
+    const root = await mint({
+      ...{ signer: owner, to: planner, until: 3600, index: 10 },
+      authority: { statusIssuers: bases(status, mallory) },
+    })
+    return [root, await mint({ signer: planner, to: booker, parent: root, index: 11, authority: { statusIssuers } })]
+  }
+
+  test.each<[string, readonly number[], string, number | null]>([
+    ['with no bit set', [], 'ok', null],
+    ['with the bit of the second', [11], says('STATUS_REVOKED', { index: 11, list: LIST }), 1],
+  ])('%s', async (_name, bits, due, link) => {
+    const { asked, ports } = await lists({ [LIST]: [await listToken(bits), 3] })
+    const { told, watch } = await walk(await two(bases(status, mallory)), ports)
+    expect([told, watch.link, asked.length]).toEqual([due, link, 1])
+  })
+
+  test('by whom each link trusts', async () => {
+    const { ports } = await lists()
+    const { told, watch } = await walk(await two(bases(mallory)), ports)
+    expect([told, watch.link]).toEqual([says('STATUS_ISSUER', { list: LIST, why: `signed by ${status.did}` }), 1])
+  })
+
+  test('for the purpose of each entry', async () => {
+    const credentialStatus = [entry(LIST, 5), entry(LIST, 6, 'suspension')]
+    const { ports } = await lists()
+    const { told } = await walk([await mint({ signer: owner, to: planner, claims: { credentialStatus } })], ports)
+    expect(told).toBe(says('STATUS_PURPOSE', { purpose: 'revocation' }))
+  })
+
+  test('by the clock of each look', async () => {
+    const from = NOW - 299
+    const { ports } = await lists({ [LIST]: [await listToken([], 42, { iat: from, validFrom: toDate(from) }), 0] })
+    let now = NOW
+    const chain = await opened(await two(bases(status, mallory)))
+    const watch: Watch = { link: null, live: [] }
+    const later = () => (now += 1)
+    const age = { pushed: 300, pulled: 300 }
+    const told = await sentence(async () => requireLive(chain, [], age, policyOf(), later, ports, watch))
+    expect([told, watch.link]).toEqual([says('STATUS_STALE', { list: LIST, age: 301, max: 300 }), 1])
+  })
 })
 
 test('of two entries of one link both are asked, and the older one counts', async () => {

@@ -137,24 +137,28 @@ export function memoryLedger(
 
 /** Nothing else runs in between; what it throws is the promise's. */
 function inOneStep<T>(work: () => T): Promise<T> {
-  return Promise.resolve().then(work)
+  return new Promise(resolve => resolve(work()))
 }
 
 /** Events learned by this process: at most `capacity`, above it STATUS_UNAVAILABLE. */
 export function memoryRevocations(capacity = CAPACITY): Revocations {
-  const events = new Map<string, RevocationEvent>()
-  const nameOf = (target: string, signer: string): string => `${signer} ${target}`
+  const events = new Map<string, readonly RevocationEvent[]>()
+  let size = 0
   return {
     learn: ({ target, signer }) =>
       inOneStep(() => {
-        const name = nameOf(target, signer)
-        if (events.size >= capacity && !events.has(name)) {
+        const others = events.get(target) ?? []
+        if (others.some(event => event.signer === signer)) return
+        if (size >= capacity) {
           throw new ProcuraError('STATUS_UNAVAILABLE', { list: 'events', why: 'too many are remembered' })
         }
-        events.set(name, { target, signer })
+        events.set(target, [...others, { target, signer }])
+        size += 1
       }),
     about: (targets, signers) =>
-      inOneStep(() => targets.flatMap(target => signers.flatMap(signer => events.get(nameOf(target, signer)) ?? []))),
+      inOneStep(() =>
+        targets.flatMap(target => (events.get(target) ?? []).filter(({ signer }) => signers.includes(signer))),
+      ),
   }
 }
 
