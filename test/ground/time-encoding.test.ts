@@ -78,7 +78,7 @@ describe('base64url', () => {
   })
 
   test('is what encodes to itself, and nothing else', () => {
-    const letters = [...'AEIMQUYcgkosw048BZz9_-+/=. \n\u0000Äé€', '\ud800']
+    const letters = ['\ud800', ...Array.from('AEIMQUYcgkosw048BZz9_-+/=. \n\u0000Äé€')]
     const near = fc.array(fc.constantFrom(...letters), { maxLength: 12 }).map(all => all.join(''))
     const odd = fc.tuple(fc.uint8Array({ maxLength: 9 }), near).map(([bytes, end]) => toBase64url(bytes) + end)
     fc.assert(
