@@ -7,11 +7,11 @@ const RACES = 'cluster.mjs --work grant,race,race,race,race,spend,spend --pace 5
 const SHORT = [
   'revocation.mjs --kills 8',
   'agents.mjs --kills 5',
-  'restarts.mjs --times 3',
+  'restarts.mjs --times 2',
   'audit.mjs --kills 10 --faults 14',
   'cluster.mjs --state redis --brief --together 2',
   `${RACES} 10`,
-  'restore.mjs --processes 2',
+  'restore.mjs --processes 2 --seconds 5',
 ]
 const LONG = [
   'revocation.mjs --kills 100',

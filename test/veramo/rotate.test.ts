@@ -158,4 +158,4 @@ test('killed anywhere, every key opens, and the next run goes on', async () => {
   expect([...(await store.sealedKeys.counts())]).toEqual([[versions[0], 220]])
   expect(readFileSync(keyFile, 'latin1')).toMatch(new RegExp(`^${versions[0]} [0-9a-f]{64}\n$`))
   expect(await allSign(store, keyFile, kids)).toBe(true)
-}, 60_000)
+}, 120_000)
