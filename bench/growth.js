@@ -1,5 +1,5 @@
 // How the cost of a decision grows: with depth, grants, list size, and the number of agents that are known. Processor time,
-// because that is the figure that other programs on the machine disturb least. `node bench/growth.js [--quick]` after a build.
+// because that is the figure that other programs on the machine disturb least. `npm run bench:growth [-- --quick]`.
 import { createHash, generateKeyPairSync, randomUUID, sign } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { createVerifier, parsePolicy, parsePublicKey, paramsDigest, signJws, toDidKey, digestOf } from 'procura'
