@@ -33,7 +33,10 @@ interface Live {
   readonly stop: () => Promise<unknown>
 }
 
-/** Milliseconds until a worker that could not start is started again. */
+/**
+ * Milliseconds until another worker is started for one that could not start, or leaves: by then whoever signals all
+ * processes has signalled this one too, and nobody is started any more.
+ */
 const PAUSE = 1000
 
 /**
@@ -61,7 +64,7 @@ export async function startWorkers<S>(options: WorkersOptions): Promise<Workers<
         hear: listener => void worker.on('message', listener),
         miss: listener => void worker.on('disconnect', listener),
       },
-      { ...verbs, listening: () => hear(), leave: () => void (leaving ??= replace().then(stop)) },
+      { ...verbs, listening: () => hear(), leave: () => void (leaving ??= leave()) },
     )
     const ended = once(worker, 'exit') as Promise<[number | null, string | null]>
     const ask: Link['ask'] = async (verb, given) => {
@@ -74,6 +77,11 @@ export async function startWorkers<S>(options: WorkersOptions): Promise<Workers<
       return ended
     }
     const stop = (): Promise<unknown> => (stopping ??= finish())
+    const leave = async (): Promise<void> => {
+      await setTimeout(PAUSE, undefined, { ref: false })
+      await replace()
+      await stop()
+    }
     live.set(worker, { ask, stop })
     void ended.then(() => live.delete(worker))
     try {
