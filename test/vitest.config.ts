@@ -3,16 +3,20 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Take longest, in this order: begun last, one of them would run alone while the other core waits. */
 const SLOW = [
-  ...['fuzz/fuzz', 'contract/postgres', 'fuzz/broken', 'contract/processes', 'veramo/rotate', 'contract/store'],
-  ...[
-    'cli/transcripts',
-    'e2e/examples',
-    'contract/state',
-    'issuer/processes',
-    'cli/approve',
-    'authority/soundness',
-    'decide-lines',
-  ],
+  'fuzz/fuzz',
+  'contract/postgres',
+  'http/processes',
+  'fuzz/broken',
+  'contract/processes',
+  'veramo/rotate',
+  'contract/store',
+  'cli/transcripts',
+  'e2e/examples',
+  'contract/state',
+  'issuer/processes',
+  'cli/approve',
+  'authority/soundness',
+  'decide-lines',
 ]
 
 class SlowFirst extends BaseSequencer {

@@ -10,10 +10,11 @@ import { openIssuer } from 'procura/issuer'
 import { Pool } from 'undici'
 import { ROOT, SELF } from '../inputs.js'
 
-/** @typedef {{ address: string, cpu: () => Promise<number>, close: () => Promise<void> }} Server */
+/** @typedef {{ address: string, pid: number, cpu: () => Promise<number>, close: () => Promise<void> }} Server */
+/** @typedef {{ path: string, headers: Record<string, string>, body: string }} Call */
 /** @typedef {{ seconds: number, rate: number, p50: number, p99: number, cpu: number }} Window */
 
-const ORIGIN = 'https://id.bench.example'
+export const ORIGIN = 'https://id.bench.example'
 /** Requests under way at once, however many processes answer. */
 export const CONNECTIONS = 16
 export const secret = randomBytes(32).toString('base64url')
@@ -34,6 +35,7 @@ export async function start(what) {
   const address = await next()
   return {
     address: String(address),
+    pid: child.pid ?? 0,
     async cpu() {
       const answer = next()
       child.send('cpu')
@@ -48,8 +50,8 @@ export async function start(what) {
   }
 }
 
-/** An agent file. Services of one folder may share a database. @param {string} folder @param {string} name @param {string} storage */
-export async function configOf(folder, name, storage, processes = 1) {
+/** An agent file. Services of one folder may share a database. @param {string} folder @param {string} name @param {string} storage @param {number} [processes] @param {object} [more] */
+export async function configOf(folder, name, storage, processes = 1, more = {}) {
   const policy = join(folder, 'policy.json')
   await writeFile(policy, JSON.stringify({ self: SELF, roots: [ROOT] }))
   const template = await readFile(new URL('../../agent.yml', import.meta.url), 'utf8')
@@ -60,6 +62,7 @@ export async function configOf(folder, name, storage, processes = 1) {
     audit: join(folder, `${name}.audit`),
     listen: { host: '127.0.0.1', port: 0, processes },
     resourceServers: [{ name: 'api', secretHash, policy }],
+    ...more,
   }
   const config = join(folder, `${name}.yml`)
   // JSON is YAML
@@ -97,10 +100,16 @@ export async function upload(address, chain, leaf) {
   if (status !== 204) throw new Error(`the chain was not taken: ${status}`)
 }
 
-/** Sends each body once to `POST /v1/verify`, over connections that are kept. @param {readonly Server[]} servers @param {string[]} bodies @returns {Promise<Window>} */
-export async function load(servers, bodies) {
+/** Sends each body once to `POST /v1/verify`, over connections that are kept. @param {readonly Server[]} servers @param {string[]} bodies */
+export function load(servers, bodies) {
+  const calls = bodies.map(body => ({ path: '/v1/verify', headers, body }))
+  return send(servers, calls, ({ allow }) => allow === true)
+}
+
+/** Posts each call once, over connections that are kept. @param {readonly Server[]} servers @param {Call[]} calls @param {(answer: Record<string, unknown>) => boolean} isDone @returns {Promise<Window>} */
+export async function send(servers, calls, isDone) {
   const pools = servers.map(({ address }) => new Pool(address, { connections: CONNECTIONS / servers.length }))
-  const count = bodies.length
+  const count = calls.length
   /** @type {number[]} */
   const took = []
   const before = await cpuOf(servers)
@@ -108,12 +117,12 @@ export async function load(servers, bodies) {
   await Promise.all(
     Array.from({ length: CONNECTIONS }, async (_, connection) => {
       const pool = pools[connection % pools.length]
-      for (let body = bodies.pop(); body !== undefined && pool !== undefined; body = bodies.pop()) {
+      for (let call = calls.pop(); call !== undefined && pool !== undefined; call = calls.pop()) {
         const sent = performance.now()
-        const answer = await pool.request({ method: 'POST', path: '/v1/verify', headers, body })
-        const decision = /** @type {{ allow?: boolean, detail?: string }} */ (await answer.body.json())
+        const reply = await pool.request({ method: 'POST', ...call })
+        const answer = /** @type {Record<string, unknown>} */ (await reply.body.json())
         took.push(performance.now() - sent)
-        if (decision.allow !== true) throw new Error(`${answer.statusCode} ${decision.detail ?? ''}`)
+        if (!isDone(answer)) throw new Error(`${reply.statusCode} ${JSON.stringify(answer)}`)
       }
     }),
   )

@@ -29,7 +29,8 @@ const link = linkOver(
     },
   },
 )
-// the process that started this one says when to stop; a terminal tells all of them
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined)
+// the process that started this one says when to stop: a terminal and a supervisor tell all of them at once
+process.on('SIGINT', () => undefined)
+process.on('SIGTERM', () => void starting?.then(() => link.ask('leave')).catch(() => undefined))
 process.once('disconnect', () => process.exit())
 void link.ask('listening')

@@ -162,7 +162,7 @@ export interface Ledger {
    * In one step, across all processes that share the store: uses all, counts all and charges all, or does nothing.
    *
    * @returns `null` if all was done; `used` if one was used before; else the first bound that refused
-   * @throws REPLAY_UNAVAILABLE, LEDGER_UNAVAILABLE
+   * @throws REPLAY_UNAVAILABLE - never where nothing is used; LEDGER_UNAVAILABLE
    */
   settle(settlement: Settlement): Promise<null | 'used' | Throttle | Charge>
   /** What `settle` would answer now; does nothing. @throws REPLAY_UNAVAILABLE, LEDGER_UNAVAILABLE */

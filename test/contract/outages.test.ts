@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { openRedis } from '../../src/adapters/state/redis.js'
-import { Keepers } from '../../src/adapters/store/keepers.js'
+import { inPlace, Keepers } from '../../src/adapters/store/keepers.js'
 import { openStore, type Store } from '../../src/adapters/store/store.js'
 import { systemIds } from '../../src/adapters/system.js'
 import { digestOf } from '../../src/encoding.js'
@@ -330,19 +330,56 @@ describe.runIf(hasRedis)('processes that would keep what was used in different p
     const moved = await openState(other, server.url, clock, systemIds)
     expect(await use(moved.state, key)).toBe('REPLAY_UNAVAILABLE')
     expect(String(await opening(one))).toMatch(/CONFIG_INVALID.*elsewhere/)
-    now = NOW + 61
+    now = NOW + 90
     expect(await use(moved.state, key, NOW)).toBe('REPLAY_UNAVAILABLE')
     const later = fresh()
     expect(await use(moved.state, later)).toBeNull()
     await moved.close()
 
+    // by one whose clock is behind: what was used by a right one is not used again
+    const [behind, right] = [await redisOfOnesOwn(), await storeAt(freshFile())]
+    now = NOW
+    const before = await openState(right, undefined, clock, systemIds)
+    const used = fresh()
+    expect(await use(before.state, used)).toBeNull()
+    await before.close()
+    now = NOW - 1000
+    const late = await openState(right, behind.url, clock, systemIds)
+    now = NOW
+    expect(await use(late.state, used)).toBe('REPLAY_UNAVAILABLE')
+    await late.close()
+    now = NOW + 90
+
     // and back
     const back = await openState(one, undefined, clock, systemIds)
     expect(await use(back.state, later)).toBe('REPLAY_UNAVAILABLE')
-    now = NOW + 150
-    expect(await use(back.state, later, NOW + 61)).toBe('REPLAY_UNAVAILABLE')
+    now = NOW + 180
+    expect(await use(back.state, later, NOW + 90)).toBe('REPLAY_UNAVAILABLE')
     expect(await use(back.state, fresh())).toBeNull()
     await back.close()
+  })
+
+  test('who only counts calls is told of the count', async () => {
+    const server = await redisOfOnesOwn()
+    const count = (state: State): Promise<unknown> =>
+      codeOf(() => state.ledger.settle({ ...settlementOf(fresh()), uses: [], throttles: [{ account: 'a', max: 9, per: 60 }] })) // prettier-ignore
+    const both = async (state: State): Promise<unknown[]> => [await use(state, fresh()), await count(state)]
+    const store = await storeAt(freshFile())
+    const shared = await openState(store, server.url, clock, systemIds)
+    expect(await both(shared.state)).toEqual([null, null])
+    await server.kill()
+    expect(await both(shared.state)).toEqual(['REPLAY_UNAVAILABLE', 'LEDGER_UNAVAILABLE'])
+    await shared.close()
+
+    const keepers = new Keepers((await storeAt(freshFile())).dataSource, clock)
+    const { state } = await stateOn(await storeAt(freshFile()))
+    const ledger = inPlace(state.ledger, keepers, { since: NOW, window: 60 })
+    // it never took its place
+    expect(await both({ ...state, ledger })).toEqual(['REPLAY_UNAVAILABLE', 'LEDGER_UNAVAILABLE'])
+    await keepers.join('somewhere')
+    expect(await both({ ...state, ledger })).toEqual(['REPLAY_UNAVAILABLE', 'LEDGER_UNAVAILABLE'])
+    now = NOW + 61
+    expect(await both({ ...state, ledger })).toEqual([null, null])
   })
 
   test('in two Redis', async () => {

@@ -26,24 +26,36 @@ export interface Workers<S> {
   stop(): Promise<void>
 }
 
-/** Milliseconds until a worker that could not start is started again. */
+/** A worker while it lives. */
+interface Live {
+  readonly ask: Link['ask']
+  /** Stops it when it has finished what it accepted; asked again it is the same stop. */
+  readonly stop: () => Promise<unknown>
+}
+
+/**
+ * Milliseconds until another worker is started for one that could not start, or leaves: by then whoever signals all
+ * processes has signalled this one too, and nobody is started any more.
+ */
 const PAUSE = 1000
 
 /**
- * Starts workers; the first alone, so that what a first start makes is made once. One that dies is replaced, and what
- * it had accepted has no answer; the others go on.
+ * Starts workers; the first alone, so that what a first start makes is made once. One that says `leave` is
+ * stopped once another one listens. One that dies is replaced, and what it had accepted has no answer; the others go on.
  *
  * @throws what the first `start` throws
  */
 export async function startWorkers<S>(options: WorkersOptions): Promise<Workers<S>> {
   const { count, file, args, environment, verbs, onDeath } = options
   cluster.setupPrimary({ exec: file, args: [...args], execArgv: process.execArgv })
-  const live = new Map<Worker, Link['ask']>()
+  const live = new Map<Worker, Live>()
   let isStopping = false
 
   async function start(): Promise<S> {
     const worker = cluster.fork(environment)
     let hear: () => void = () => undefined
+    let stopping: Promise<unknown> | undefined
+    let leaving: Promise<unknown> | undefined
     // what is said to a process that does not listen yet is lost
     const heard = new Promise<void>(resolve => (hear = resolve))
     const link = linkOver(
@@ -52,19 +64,30 @@ export async function startWorkers<S>(options: WorkersOptions): Promise<Workers<
         hear: listener => void worker.on('message', listener),
         miss: listener => void worker.on('disconnect', listener),
       },
-      { ...verbs, listening: () => hear() },
+      { ...verbs, listening: () => hear(), leave: () => void (leaving ??= leave()) },
     )
     const ended = once(worker, 'exit') as Promise<[number | null, string | null]>
     const ask: Link['ask'] = async (verb, given) => {
       await Promise.race([heard, ended])
       return link.ask(verb, given)
     }
-    live.set(worker, ask)
+    const finish = async (): Promise<unknown> => {
+      await ask('stop').catch(onDeath)
+      if (worker.isConnected()) worker.disconnect()
+      return ended
+    }
+    const stop = (): Promise<unknown> => (stopping ??= finish())
+    const leave = async (): Promise<void> => {
+      await setTimeout(PAUSE, undefined, { ref: false })
+      await replace()
+      await stop()
+    }
+    live.set(worker, { ask, stop })
     void ended.then(() => live.delete(worker))
     try {
       const started = await ask<S>('start')
       void ended.then(([code, signal]) => {
-        if (isStopping) return
+        if (isStopping || leaving !== undefined) return
         onDeath(new Error(`process ${worker.process.pid ?? 0} has ended (${signal ?? code ?? 0})`))
         void replace()
       })
@@ -87,32 +110,25 @@ export async function startWorkers<S>(options: WorkersOptions): Promise<Workers<
     }
   }
 
-  async function stop(): Promise<void> {
+  async function stopAll(): Promise<void> {
     isStopping = true
-    await Promise.all(
-      [...live].map(async ([worker, ask]) => {
-        const ended = worker.isDead() ? null : once(worker, 'exit')
-        await ask('stop').catch(onDeath)
-        if (worker.isConnected()) worker.disconnect()
-        await ended
-      }),
-    )
+    await Promise.all([...live.values()].map(({ stop }) => stop()))
   }
 
   const started = await start()
   try {
     await Promise.all(Array.from({ length: count - 1 }, start))
   } catch (error) {
-    await stop()
+    await stopAll()
     throw error
   }
   return {
     started,
     async askAll<T>(verb: string, milliseconds: number): Promise<readonly T[]> {
       const late = setTimeout(milliseconds, null, { ref: false })
-      const all = await Promise.all([...live.values()].map(ask => Promise.race([ask<T>(verb), late]).catch(() => null))) // prettier-ignore
+      const all = await Promise.all([...live.values()].map(({ ask }) => Promise.race([ask<T>(verb), late]).catch(() => null))) // prettier-ignore
       return all.filter(one => one !== null)
     },
-    stop,
+    stop: stopAll,
   }
 }

@@ -60,14 +60,21 @@ export async function nameEpoch(space: RedisSpace, name: string): Promise<string
   return (await epochNameIn(space)) ?? name
 }
 
-/** Puts an epoch in place that begins at `since`: what was issued later was used nowhere. @throws SERVICE_UNAVAILABLE */
+/**
+ * Puts an epoch in place that begins at `since`, or now by the server's clock if that is later: what was issued after it was
+ * used nowhere. At 0 nothing was used yet.
+ *
+ * @throws SERVICE_UNAVAILABLE
+ */
 export async function beginEpoch(space: RedisSpace, name: string, since: UnixSeconds): Promise<void> {
   const begin = scriptOf(
     space,
     'procuraBegin',
     `
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or 'none'
-redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. run .. ' ' .. ARGV[2])
+local since = tonumber(ARGV[1])
+if since > 0 then since = math.max(since, tonumber(redis.call('TIME')[1]) + ${MARGIN}) end
+redis.call('SET', KEYS[1], since .. ' ' .. run .. ' ' .. ARGV[2])
 return {}
 `,
   )

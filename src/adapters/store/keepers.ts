@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Like, MoreThanOrEqual, type DataSource, type Repository } from 'typeorm'
-import { ProcuraError } from '../../errors.js'
+import { isProcuraError, ProcuraError } from '../../errors.js'
 import type { Ledger, Settlement } from '../../ports/deciding.js'
 import type { Clock } from '../../ports/world.js'
 import { MARGIN, SKEW, type UnixSeconds } from '../../time.js'
@@ -134,15 +134,19 @@ export function inPlace(ledger: Ledger, keepers: Keepers, { since, window }: Els
     if (throttles.some(({ per }) => per <= window && now - per < since))
       throw unavailable('calls may have been counted elsewhere')
   }
+  const asked = async <T>(settlement: Settlement, work: () => Promise<T>): Promise<T> => {
+    try {
+      requireKnown(settlement)
+      return await work()
+    } catch (error) {
+      // where nothing is used up, it is the count that is not known
+      if (settlement.uses.length > 0 || !isProcuraError(error) || error.code !== 'REPLAY_UNAVAILABLE') throw error
+      throw new ProcuraError('LEDGER_UNAVAILABLE', { why: String(error.facts['why']) }, { cause: error })
+    }
+  }
   return {
-    async settle(settlement) {
-      requireKnown(settlement)
-      return ledger.settle(settlement)
-    },
-    async probe(settlement) {
-      requireKnown(settlement)
-      return ledger.probe(settlement)
-    },
+    settle: settlement => asked(settlement, () => ledger.settle(settlement)),
+    probe: settlement => asked(settlement, () => ledger.probe(settlement)),
     held: (id, now) => ledger.held(id, now),
     close: (id, to, now) => ledger.close(id, to, now),
   }

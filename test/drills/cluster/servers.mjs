@@ -17,6 +17,7 @@ import { signalTree, until } from './machine.mjs'
  * @property {() => Promise<void>} crash
  * @property {(signal: 'SIGSTOP' | 'SIGCONT') => void} signal
  * @property {() => boolean} runs
+ * @property {() => number} pid 0 while it does not run
  */
 
 /**
@@ -57,11 +58,15 @@ function server(name, port, command, answers, crash) {
       if (child?.pid !== undefined) signalTree(child.pid, signal)
     },
     runs: () => child !== null,
+    pid: () => child?.pid ?? 0,
   }
 }
 
-/** @param {string} folder @param {number} port */
-export async function postgres(folder, port) {
+/** Small segments: a full disk is met within seconds. */
+const SMALL = ['max_wal_size=32MB', 'min_wal_size=8MB', 'shared_buffers=64MB']
+
+/** @param {string} folder @param {number} port @param {readonly string[]} [size] settings */
+export async function postgres(folder, port, size = SMALL) {
   const installed = '/usr/lib/postgresql'
   const [newest = ''] = readdirSync(installed).sort((a, b) => Number(b) - Number(a))
   const bin = join(installed, newest, 'bin')
@@ -69,12 +74,11 @@ export async function postgres(folder, port) {
   const user = process.getuid?.() === 0 ? { uid, gid } : {}
   const data = join(folder, 'data')
   await mkdir(data, { mode: 0o700 })
-  for (const path of [folder, data]) chownSync(path, uid, gid)
+  if (user.uid !== undefined) for (const path of [folder, data]) chownSync(path, uid, gid)
   /** @param {string} program @param {readonly string[]} given */
   const run = (program, given) => promisify(execFile)(join(bin, program), given, { ...user, cwd: '/' })
-  // small segments: a full disk is met within seconds
   await run('initdb', ['-D', data, '-A', 'trust', '-U', 'drill', '--wal-segsize=1', '-E', 'UTF8', '--locale=C'])
-  const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200', 'max_wal_size=32MB', 'min_wal_size=8MB', 'shared_buffers=64MB'] // prettier-ignore
+  const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200', ...size] // prettier-ignore
   const url = `postgres://drill@127.0.0.1:${port}/postgres`
   const one = server(
     'PostgreSQL',
