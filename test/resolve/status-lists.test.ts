@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createFetch } from '../../src/adapters/resolve/fetch.js'
 import { createStatusLists, MAX_LIST_BYTES, type StatusListsOptions } from '../../src/adapters/resolve/status-lists.js'
 import type { StatusLists } from '../../src/ports/deciding.js'
+import { MAX_BYTES } from '../../src/status/bitstring.js'
 import { codeOf, startHost, testClock, type Host, type TestClock } from './host.js'
 
 const ORIGIN = 'https://status.acme.example'
@@ -127,7 +128,7 @@ describe('concurrent reads', () => {
 describe('what is kept', () => {
   test.each<[string, Partial<StatusListsOptions>]>([
     ['count', { maxLists: 2 }],
-    ['size', { maxTotal: 12 }],
+    ['size, unpacked', { maxTotal: 2 * MAX_BYTES + 10 }],
   ])('is bounded by %s', async (_, options) => {
     const { host, lists } = await listHost(options)
     for (const name of ['1', '2', '3', '3', '2']) await lists.read(`${ORIGIN}/sl/${name}`, 10)

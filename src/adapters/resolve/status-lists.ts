@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { ProcuraError } from '../../errors.js'
 import type { Snapshot, StatusLists } from '../../ports/deciding.js'
 import type { Clock } from '../../ports/world.js'
+import { MAX_BYTES } from '../../status/bitstring.js'
 import type { GuardedFetch } from './fetch.js'
 import { createFlights } from './flights.js'
 import { createWatch, type Moment } from './watch.js'
@@ -17,7 +18,7 @@ export interface StatusListsOptions {
   readonly uptime?: (() => number) | undefined
   /** lists kept; 1000 */
   readonly maxLists?: number | undefined
-  /** characters of all lists kept; 64 Mi */
+  /** bytes of all lists kept, each as its token and unpacked as long as a list may be; 128 Mi */
   readonly maxTotal?: number | undefined
 }
 
@@ -52,12 +53,12 @@ const ETAG = /^(?:W\/)?"[\x21\x23-\x7e]{0,256}"$/
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2
  */
 export function createStatusLists(options: StatusListsOptions): CachedStatusLists {
-  const { fetch, clock, uptime, maxLists = 1000, maxTotal = 64 * 1024 * 1024 } = options
+  const { fetch, clock, uptime, maxLists = 1000, maxTotal = 128 * 1024 * 1024 } = options
   const watch = createWatch(clock, uptime)
   const kept = new LRUCache<string, Copy>({
     max: maxLists,
     maxSize: maxTotal,
-    sizeCalculation: copy => copy.snapshot.token.length,
+    sizeCalculation: ({ snapshot }) => snapshot.token.length + MAX_BYTES,
   })
   const ask = async (url: string, known: Copy | undefined): Promise<Copy> => {
     const reply = await fetch.get(url, { maxBytes: MAX_LIST_BYTES, accept: 'application/vc+jwt', etag: known?.etag })
