@@ -1,5 +1,5 @@
 // Stock Veramo 7: verifying a presentation and every credential in it, and issuing a credential and saving it on SQLite.
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -70,7 +70,8 @@ async function issuing(database) {
     const until = new Date(Date.now() + 3_600_000).toISOString()
     const credential = await agent.createVerifiableCredential({
       credential: {
-        ...{ issuer: { id: issuer.did }, expirationDate: until },
+        // of one second, two without a name are one, and that is saved once
+        ...{ id: `urn:uuid:${randomUUID()}`, issuer: { id: issuer.did }, expirationDate: until },
         credentialSubject: { id: subject, authority: { audience: [SELF], grants: GRANTS } },
       },
       proofFormat: 'jwt',

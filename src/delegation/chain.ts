@@ -1,13 +1,14 @@
 import type { Authority } from '../authority/authority.js'
 import { authorityShape } from '../authority/authority.js'
 import { readCredential, type Credential } from '../credential/credential.js'
-import { isDid, methodOf, type Did } from '../did/did.js'
+import { didOf, isDid, methodOf, type Did } from '../did/did.js'
 import { fromDidKey } from '../did/key.js'
 import type { PublicKey } from '../ed25519.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
 import type { JsonObject } from '../json.js'
-import { openJws, type Sealed, type Verified } from '../jws/compact.js'
+import { openJws, UNSIGNED, type Sealed, type Verified } from '../jws/compact.js'
 import type { Keys, Relationship } from '../ports/deciding.js'
+import type { KeyHolder } from '../ports/keys.js'
 import { object, where } from '../shape.js'
 import { SKEW, type UnixSeconds } from '../time.js'
 import { requireHop, requireRoot } from './narrowing.js'
@@ -122,40 +123,38 @@ export async function openOwnChain(sealed: readonly Sealed[], rootKey: PublicKey
 }
 
 /**
- * The link that a chain's last subject is about to sign: read and held against those above as {@link openOwnChain} does
- * it, but for the signature, which is still to be made.
+ * The link that is about to be signed: read and held against those above as {@link openOwnChain} does it, but for the
+ * signature, which is still to be made.
  *
- * @param key - of who is about to sign
+ * @param above - the chain that it continues; empty for a root
  * @returns all of the link that does not depend on the token, which is not there yet
- * @throws SIGNATURE_INVALID - it is not the key that the leaf names; the codes of steps 8, 9 and 10
+ * @throws SIGNATURE_INVALID - the signer's key is not the one that the leaf names; the codes of steps 8, 9 and 10
  */
 export async function readNext(
-  chain: Chain,
+  above: readonly Link[],
   claims: Verified<JsonObject>,
-  key: PublicKey,
+  { kid, publicKey }: Pick<KeyHolder, 'kid' | 'publicKey'>,
   keys: Keys,
-): Promise<Omit<Link, 'digest' | 'status'>> {
-  const above = leafOf(chain)
-  if (above.key.x !== key.x) throw new ProcuraError('SIGNATURE_INVALID', { by: above.subject })
-  const { digest } = above
-  const credential = readCredential(claims, { digest }, DELEGATION, subjectShape)
-  const bound = (binding: KeyBinding): Promise<Link[]> =>
-    Promise.all(
-      [...chain, credential].map(async (link, index) => {
-        const relationship = index === chain.length ? 'authentication' : 'assertionMethod'
-        return { ...link, proved: await bindKey(link, binding, relationship, keys) }
-      }),
-    )
-  const require = (links: Link[]): Link => {
-    const [link] = links.splice(-1) as [Link]
-    requireHop(link, links)
+): Promise<Omit<Link, 'digest'>> {
+  const leaf = above.at(-1)
+  if (leaf !== undefined && leaf.key.x !== publicKey.x)
+    throw new ProcuraError('SIGNATURE_INVALID', { by: leaf.subject })
+  const credential = readCredential(claims, UNSIGNED, leaf === undefined ? CAPABILITY : DELEGATION, subjectShape)
+  const link = { ...credential, proved: await bindKey(credential, 'cnf', 'authentication', keys) }
+  if (didOf(kid) !== link.issuer) throw new ProcuraError('JWS_KID_MISMATCH', { kid: didOf(kid), issuer: link.issuer })
+  if (leaf === undefined) {
+    requireRoot(link, Infinity)
     return link
   }
   try {
-    return require(await bound('cnf'))
+    requireHop(link, above)
+    return link
   } catch (error) {
     if (!isProcuraError(error) || error.code !== 'DELEGATE_NOT_ALLOWED') throw error
-    return require(await bound('cnf+did'))
+    for (const one of above) await bindKey(one, 'cnf+did', 'assertionMethod', keys)
+    const proved = { ...link, proved: await bindKey(link, 'cnf+did', 'authentication', keys) }
+    requireHop(proved, above)
+    return proved
   }
 }
 

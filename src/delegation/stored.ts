@@ -16,33 +16,33 @@ import { nearest } from './narrowing.js'
  * @throws what reading `credentialStatus` throws: a link whose status could not be checked is not kept
  */
 export function toStored(chain: Chain, tokens: readonly string[], rootKey: PublicKey): StoredChain {
-  const stored = chain.map((link, index): StoredCredential => {
-    const { digest, id, issuer, subject, issuedAt, validFrom, validUntil, claims } = link
-    const inForce =
-      nearest(
-        chain.slice(0, index + 1).map(one => one.claims.authority),
-        'statusIssuers',
-      ) ?? []
-    const entries = readStatus(link.status, validUntil - validFrom, inForce)
-    const placeOf = (purpose: StatusPurpose): StatusPlace | null => {
-      const entry = entries.find(one => one.purpose === purpose)
-      return entry === undefined ? null : { url: entry.url, index: entry.index }
-    }
-    return {
-      digest,
-      id,
-      issuer,
-      subject,
-      parent: claims.authority.parent?.digest ?? null,
-      issuedAt,
-      validUntil,
-      token: tokens[index] ?? '',
-      key: (chain[index - 1]?.key ?? rootKey).x,
-      status: placeOf('revocation'),
-      suspension: placeOf('suspension'),
-    }
-  })
-  return stored as unknown as StoredChain
+  return chain.map((_, index) => storedLink(chain, index, tokens[index] ?? '', rootKey)) as unknown as StoredChain
+}
+
+/** The last link of a verified chain alone, as {@link toStored} has it. */
+export function toStoredLeaf(chain: Chain, tokens: readonly string[], rootKey: PublicKey): StoredCredential {
+  return storedLink(chain, chain.length - 1, tokens.at(-1) ?? '', rootKey)
+}
+
+function storedLink(chain: Chain, index: number, token: string, rootKey: PublicKey): StoredCredential {
+  const { digest, id, issuer, subject, issuedAt, validFrom, validUntil, claims, status } = chain[index] ?? chain[0]
+  const inForce =
+    nearest(
+      chain.slice(0, index + 1).map(one => one.claims.authority),
+      'statusIssuers',
+    ) ?? []
+  const entries = readStatus(status, validUntil - validFrom, inForce)
+  const placeOf = (purpose: StatusPurpose): StatusPlace | null => {
+    const entry = entries.find(one => one.purpose === purpose)
+    return entry === undefined ? null : { url: entry.url, index: entry.index }
+  }
+  return {
+    ...{ digest, id, issuer, subject, issuedAt, validUntil, token },
+    parent: claims.authority.parent?.digest ?? null,
+    key: (chain[index - 1]?.key ?? rootKey).x,
+    status: placeOf('revocation'),
+    suspension: placeOf('suspension'),
+  }
 }
 
 /**

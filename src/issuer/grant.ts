@@ -1,20 +1,20 @@
-import { toCredentialJson } from '../credential/credential.js'
-import { CAPABILITY, leafOf } from '../delegation/chain.js'
+import { MAX_CREDENTIAL, toCredentialJson } from '../credential/credential.js'
+import { CAPABILITY, readNext } from '../delegation/chain.js'
 import { toStored } from '../delegation/stored.js'
 import type { JsonObject } from '../json.js'
-import { signJws } from '../jws/compact.js'
+import { draftJws } from '../jws/compact.js'
 import type { Issuer, IssuerIdentity, IssuerPorts } from './issuer.js'
 import type { Leases } from './lease.js'
-import type { OpenOwn } from './own.js'
+import { requireSigned } from './own.js'
 
 /**
  * Issues root capabilities. Indexes come first: one that is not used is burned, and signing holds no transaction up. What
- * cannot be put on record is not issued.
+ * will be signed is read first as others will read it: what no verifier would take is not signed. What cannot be put on
+ * record is not issued.
  */
 export function createGrants(
   { keys, statusBase }: IssuerIdentity,
-  { clock, ids, credentials, audit }: IssuerPorts,
-  open: OpenOwn,
+  { clock, ids, credentials, audit, keys: resolved }: IssuerPorts,
   leases: Pick<Leases, 'placesFor'>,
 ): Issuer['grant'] {
   return async ({ to, key, authority, ttl, listed, suspendable, by = keys.did }) => {
@@ -33,11 +33,14 @@ export function createGrants(
       claims: { authority: { more: 0, ...authority, ...filledIn } as unknown as JsonObject },
       ...(json === null ? {} : { status: json }),
     })
-    const token = await signJws(claims, 'vc+jwt', await keys.signer())
-    const { chain, rootKey } = await open([token])
-    const [stored] = toStored(chain, [token], rootKey)
-    const { digest, validUntil } = stored
-    const { onBehalfOf = null, grants } = leafOf(chain).claims.authority
+    const signer = await keys.signer()
+    const draft = draftJws(claims, 'vc+jwt', MAX_CREDENTIAL, 'root', signer)
+    const root = await readNext([], draft.claims, signer, resolved)
+    const token = await draft.sign()
+    const digest = requireSigned(token, signer)
+    const [stored] = toStored([{ ...root, digest }], [token], signer.publicKey)
+    const { validUntil } = stored
+    const { onBehalfOf = null, grants } = root.claims.authority
     const allowed = grants.map(({ resource, actions }) => ({ resource, actions }))
     await audit.record({
       type: 'grant',

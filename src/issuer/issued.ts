@@ -1,17 +1,17 @@
 import { toAuthorityJson, type AuthorityDraft } from '../authority/authority.js'
-import { MAX_CREDENTIAL, readCredential, toCredentialJson, type Credential } from '../credential/credential.js'
-import { IDENTITY, identityShape, type AgentProfile, type Identity } from '../credential/identity.js'
+import { MAX_CREDENTIAL, readCredential, toCredentialJson } from '../credential/credential.js'
+import { IDENTITY, identityShape, type AgentProfile } from '../credential/identity.js'
 import { leafOf } from '../delegation/chain.js'
 import type { Did } from '../did/did.js'
 import type { PublicKey } from '../ed25519.js'
 import type { JsonObject } from '../json.js'
-import { openJws, readJws, signJws } from '../jws/compact.js'
+import { draftJws, openJws, readJws, UNSIGNED } from '../jws/compact.js'
 import type { StoredCredential } from '../ports/issuing.js'
 import { readStatus } from '../status/entry.js'
 import { batchesOf, type Changes } from './change.js'
 import type { Issuer, IssuerIdentity, IssuerPorts } from './issuer.js'
 import type { Leases } from './lease.js'
-import { ownKey, type OpenOwn } from './own.js'
+import { ownKey, requireSigned, type OpenOwn } from './own.js'
 import type { Places } from './places.js'
 
 /** Says who an agent is, and for how long. */
@@ -42,12 +42,6 @@ export function createForSubjects(
 ): ForSubjects {
   const { clock, ids, credentials, audit } = ports
 
-  /** Verified as it will be: what no verifier would take is not issued. */
-  function openIdentity(token: string, key: PublicKey): Credential<Identity> {
-    const sealed = readJws(token, 'vc+jwt', MAX_CREDENTIAL, 'identity credential')
-    return readCredential(openJws(sealed, key), sealed, IDENTITY, identityShape)
-  }
-
   const identify: Issuer['identify'] = async ({ to, key, agent, ttl }) => {
     const now = clock.now()
     const { status: place, suspension, json } = await leases.placesFor(now, now + ttl)
@@ -64,9 +58,12 @@ export function createForSubjects(
       ...(json === null ? {} : { status: json }),
     })
     const signer = await keys.signer()
-    const token = await signJws(claims, 'vc+jwt', signer)
-    const { digest, id, issuer, subject, issuedAt, validUntil, status } = openIdentity(token, signer.publicKey)
-    readStatus(status, ttl, [{ iss: keys.did, base: statusBase }])
+    const draft = draftJws(claims, 'vc+jwt', MAX_CREDENTIAL, 'identity credential', signer)
+    const read = readCredential(draft.claims, UNSIGNED, IDENTITY, identityShape)
+    readStatus(read.status, ttl, [{ iss: keys.did, base: statusBase }])
+    const token = await draft.sign()
+    const { id, issuer, subject, issuedAt, validUntil } = read
+    const digest = requireSigned(token, signer)
     const names = { digest, id, issuer, subject, issuedAt, validUntil, parent: null }
     const stored = { ...names, token, key: signer.publicKey.x, status: place, suspension }
     await audit.record({ type: 'identity', at: now, issuer, to, digest, validUntil })

@@ -189,7 +189,7 @@ export function createIssuer(identity: IssuerIdentity, ports: IssuerPorts): Issu
   const publisher = createPublisher(identity, ports)
   const changes = createChanges(identity, ports, places, publisher)
   const leases = createLeases(identity, ports, open, places)
-  const grant = createGrants(identity, ports, open, leases)
+  const grant = createGrants(identity, ports, leases)
   return {
     did: identity.keys.did,
     grant,

@@ -2,8 +2,9 @@ import { MAX_CREDENTIAL } from '../credential/credential.js'
 import { openOwnChain, type Chain } from '../delegation/chain.js'
 import type { DidUrl } from '../did/did.js'
 import type { PublicKey } from '../ed25519.js'
+import type { Digest } from '../encoding.js'
 import { ProcuraError } from '../errors.js'
-import { readJws } from '../jws/compact.js'
+import { openJws, readJws } from '../jws/compact.js'
 import type { IssuingKeys } from '../ports/keys.js'
 import type { IssuerIdentity, IssuerPorts } from './issuer.js'
 
@@ -27,6 +28,18 @@ export async function ownKey(keys: IssuingKeys, kid: DidUrl): Promise<{ key: Pub
   const found = await keys.find(kid)
   if (found === null) throw new ProcuraError('ROOT_UNTRUSTED', { root: kid })
   return found
+}
+
+/**
+ * Requires that a credential which was just signed verifies: a key may live in hardware, or in another's program.
+ *
+ * @returns its digest
+ * @throws SIGNATURE_INVALID
+ */
+export function requireSigned(token: string, { publicKey }: { readonly publicKey: PublicKey }): Digest {
+  const sealed = readJws(token, 'vc+jwt', MAX_CREDENTIAL, 'credential')
+  openJws(sealed, publicKey)
+  return sealed.digest
 }
 
 /** Opens what was granted under this identity. */

@@ -3,7 +3,16 @@ import { didOf, isDidUrl, type Did, type DidUrl } from '../did/did.js'
 import { verifyEd25519, type PublicKey } from '../ed25519.js'
 import { digestOf, fromBase64url, lentAscii, lentBase64url, toBase64url, type Digest } from '../encoding.js'
 import { printable, ProcuraError } from '../errors.js'
-import { canonicalize, isObject, member, parseJson, requireStrict, type Json, type JsonObject } from '../json.js'
+import {
+  canonicalize,
+  isObject,
+  member,
+  parseJson,
+  requireShallow,
+  requireStrict,
+  type Json,
+  type JsonObject,
+} from '../json.js'
 import type { Signer } from '../signer.js'
 
 export type { Signer } from '../signer.js'
@@ -150,25 +159,53 @@ export function openJws(sealed: Sealed, key: PublicKey, by: string = sealed.kid)
   return sealed.unverified as Verified<JsonObject>
 }
 
-/** A token that its signer has not signed yet: the bytes stand. */
+/** A token that its signer has not signed yet. */
 export interface Draft {
-  /** what the bytes say: who is about to sign them vouches for them to nobody but itself */
+  /** what will be signed says this: who is about to sign it vouches for it to nobody but itself */
   readonly claims: Verified<JsonObject>
-  /** Signs the bytes. @returns the token */
-  sign(): Promise<string>
+  /**
+   * Signs what was read, and `more` beside it, which nobody reads.
+   *
+   * @returns the token
+   * @throws INPUT_TOO_LARGE - before anything is signed
+   */
+  sign(more?: JsonObject): Promise<string>
 }
+
+/** A token that is not there has no identity. */
+export const UNSIGNED: Pick<Sealed, 'digest'> = { digest: 'uEi' }
 
 /**
  * Writes what a compact JWS over the JCS form of `claims` signs, and reads it as others will.
  *
+ * @param max - bound in characters of the compact form
+ * @param what - how messages name the token
  * @throws JSON_NOT_CANONICAL - claims with a number that is not a safe integer, or a lone surrogate; JSON_DEPTH
  * @see https://www.rfc-editor.org/rfc/rfc8037#section-3.1
  */
-export function draftJws(claims: object, typ: Typ, signer: Signer): Draft {
-  const body = Buffer.from(canonicalize(claims, true))
-  const { value } = parseJson(body, 'claims')
-  if (!isObject(value)) throw new ProcuraError('SCHEMA', { at: 'payload', why: 'is not an object' })
-  return { claims: value as Verified<JsonObject>, sign: () => signed(inputOf(body, typ, signer), signer) }
+export function draftJws(claims: JsonObject, typ: Typ, max: number, what: string, signer: Signer): Draft {
+  requireShallow(claims, what)
+  const written = membersOf(claims)
+  return {
+    claims: JSON.parse(textOf(written)) as Verified<JsonObject>,
+    async sign(more = {}) {
+      const input = inputOf(textOf(new Map([...membersOf(more), ...written])), typ, signer)
+      const size = input.length + 1 + SIGNATURE_CHARACTERS
+      if (size > max) throw new ProcuraError('INPUT_TOO_LARGE', { what, size, max })
+      return signed(input, signer)
+    },
+  }
+}
+
+/** The members of an object, each in canonical form: so others can join them without these being written again. */
+function membersOf(object: JsonObject): ReadonlyMap<string, string> {
+  return new Map(Object.entries(object).map(([name, value]) => [name, canonicalize(value, true)]))
+}
+
+/** The canonical form of the object that has these members. */
+function textOf(members: ReadonlyMap<string, string>): string {
+  const names = [...members.keys()].sort()
+  return `{${names.map(name => `${canonicalize(name)}:${members.get(name)}`).join(',')}}`
 }
 
 /**
@@ -178,7 +215,7 @@ export function draftJws(claims: object, typ: Typ, signer: Signer): Draft {
  * @see https://www.rfc-editor.org/rfc/rfc8037#section-3.1
  */
 export async function signJws(claims: object, typ: Typ, signer: Signer): Promise<string> {
-  return signed(inputOf(Buffer.from(canonicalize(claims, true)), typ, signer), signer)
+  return signed(inputOf(canonicalize(claims, true), typ, signer), signer)
 }
 
 /** Identity of a token's content: header and payload without the signature. */
@@ -186,7 +223,7 @@ export function digestOfToken(token: string): Digest {
   return digestOf(token.slice(0, token.lastIndexOf('.')))
 }
 
-function inputOf(body: Buffer, typ: Typ, { kid }: Signer): string {
+function inputOf(body: string, typ: Typ, { kid }: Signer): string {
   const name = nameOf(typ, kid)
   let head = heads.get(name)
   if (head === undefined) {
@@ -194,14 +231,14 @@ function inputOf(body: Buffer, typ: Typ, { kid }: Signer): string {
     const header = { alg: 'EdDSA', kid, typ, ...(cty === undefined ? {} : { cty }) }
     heads.set(name, (head = toBase64url(Buffer.from(canonicalize(header)))))
   }
-  return `${head}.${toBase64url(body)}`
+  return `${head}.${toBase64url(Buffer.from(body))}`
 }
 
 /** Headers that were written, by `typ` and key id. */
 const heads = new LRUCache<string, string>({ max: 1000 })
 
 async function signed(input: string, signer: Signer): Promise<string> {
-  return `${input}.${toBase64url(await signer.sign(Buffer.from(input)))}`
+  return `${input}.${toBase64url(await signer.sign(Buffer.from(input, 'latin1')))}`
 }
 
 function show(value: unknown): string {

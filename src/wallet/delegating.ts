@@ -7,8 +7,8 @@ import { isDid, methodOf, type Did } from '../did/did.js'
 import { fromDidKey } from '../did/key.js'
 import type { PublicKey } from '../ed25519.js'
 import { ProcuraError } from '../errors.js'
-import { isObject, requireShallow, type JsonObject } from '../json.js'
-import { digestOfToken, draftJws, signJws } from '../jws/compact.js'
+import { isObject, type JsonObject } from '../json.js'
+import { digestOfToken, draftJws } from '../jws/compact.js'
 import type { GrantUse, HoldingQuery } from '../ports/holding.js'
 import type { KeyHolder } from '../ports/keys.js'
 import { MAX_UNLISTED, toStatusJson } from '../status/entry.js'
@@ -34,6 +34,7 @@ export async function signUnder(
   if (seconds === null || seconds > MAX_ROOT_TTL) {
     throw new ProcuraError('SCHEMA', { at: 'ttl', why: `is not a time from 1 to ${MAX_ROOT_TTL} seconds, or as 10m` })
   }
+  const validUntil = now + seconds
   const authority = {
     v: 1,
     hop: above.hop + 1,
@@ -43,8 +44,6 @@ export async function signUnder(
     ...(recipients === undefined ? {} : { to: recipients }),
     parent: { id, digest },
   } as unknown as JsonObject
-  // what goes round has no end when it is written
-  requireShallow(authority, 'delegation')
   const claims = toCredentialJson({
     id: `urn:uuid:${ids.uuid()}`,
     type: DELEGATION,
@@ -53,29 +52,25 @@ export async function signUnder(
     key: recipient,
     issuedAt: now,
     validFrom: now,
-    validUntil: now + seconds,
+    validUntil,
     claims: { authority },
   })
-  const draft = draftJws(claims, 'vc+jwt', holder)
-  const link = await readNext(parent.links, draft.claims, holder.publicKey, keys)
-  if (seconds <= MAX_UNLISTED) return held(await draft.sign())
-  const inForce =
-    nearest(
-      parent.links.map(link => link.claims.authority),
-      'statusIssuers',
-    ) ?? []
-  const bases = inForce.map(({ base }) => base)
-  const { url, index } = await leases.take({ chain: parent.chain, bases, validUntil: now + seconds, signer: holder })
-  // what was read is signed, and a status beside it, which nobody reads before it is asked for
-  const status = toStatusJson(url, index)
-  return held(await signJws({ ...draft.claims, credentialStatus: status }, 'vc+jwt', holder), status)
+  const draft = draftJws(claims, 'vc+jwt', MAX_CREDENTIAL, 'delegation', holder)
+  const link = await readNext(parent.links, draft.claims, holder, keys)
+  const status = seconds <= MAX_UNLISTED ? undefined : await leased()
+  const token = await draft.sign(status === undefined ? {} : { credentialStatus: status })
+  const whole = { ...link, digest: digestOfToken(token), status }
+  return toHeld([...parent.links, whole], [...parent.chain, token], parent.rootKey)
 
-  function held(token: string, status?: ReturnType<typeof toStatusJson>): OpenHeld {
-    if (token.length > MAX_CREDENTIAL) {
-      throw new ProcuraError('INPUT_TOO_LARGE', { what: 'delegation', size: token.length, max: MAX_CREDENTIAL })
-    }
-    const digest = digestOfToken(token)
-    return toHeld([...parent.links, { ...link, digest, status }], [...parent.chain, token], parent.rootKey)
+  async function leased(): Promise<JsonObject> {
+    const inForce =
+      nearest(
+        parent.links.map(link => link.claims.authority),
+        'statusIssuers',
+      ) ?? []
+    const bases = inForce.map(({ base }) => base)
+    const { url, index } = await leases.take({ chain: parent.chain, bases, validUntil, signer: holder })
+    return toStatusJson(url, index)
   }
 }
 

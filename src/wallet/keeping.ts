@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { MAX_CREDENTIAL } from '../credential/credential.js'
 import { leafOf, openChain, openOwnChain, type Chain } from '../delegation/chain.js'
-import { storedChain, toStored, type StoredChain } from '../delegation/stored.js'
+import { storedChain, toStored, toStoredLeaf, type StoredChain } from '../delegation/stored.js'
 import type { Did } from '../did/did.js'
 import { parsePublicKey, type PublicKey } from '../ed25519.js'
 import { isProcuraError, ProcuraError } from '../errors.js'
@@ -21,7 +21,10 @@ export interface Keeping {
   open(chain: readonly string[], rootKey: PublicKey): Promise<OpenHeld>
   /** The root's key, once its issuer is known to be trusted. @throws ROOT_UNTRUSTED, KEY_NOT_AUTHORIZED */
   rootKeyOf(chain: readonly string[]): Promise<PublicKey>
-  /** Saves all links; files the leaf under its subject if it is an agent of this wallet. */
+  /**
+   * Saves all links, or the leaf alone of what was handed on: those above were read from here. Files the leaf under its
+   * subject if it is an agent of this wallet.
+   */
   save(one: OpenHeld, how: { readonly given: boolean }): Promise<void>
   /**
    * What is held under roots that are still trusted, the latest end first, each opened when its turn comes under the key
@@ -81,8 +84,10 @@ export function createKeeping(roots: TrustedRoots, ports: WalletPorts): Keeping 
       const [root] = one.links
       const { digest, subject, validUntil, claims } = leafOf(one.links)
       const { grants, more } = claims.authority
+      const kept = [one.links, one.chain, one.rootKey] as const
+      const links = given ? [toStoredLeaf(...kept)] : toStored(...kept)
       await ports.transaction(async () => {
-        for (const stored of toStored(one.links, one.chain, one.rootKey)) await credentials.save(stored)
+        for (const stored of links) await credentials.save(stored)
         if ((await ports.vault.find(subject)) === null) return
         await holdings.add({
           ...{ digest, holder: subject, root: root.issuer, rootKey: one.rootKey.x, more, validUntil, given, grants },

@@ -32,16 +32,16 @@ export interface Unseen {
   readonly place: StatusPlace
 }
 
-export async function openScene(broken: Partial<IssuerPorts> = {}): Promise<Scene> {
+export async function openScene(broken: Partial<IssuerPorts> = {}, by: Party = owner): Promise<Scene> {
   const store = await openStore('sqlite::memory:')
   const records: Record<string, unknown>[] = []
   const signed: number[] = []
   const signer = {
-    ...owner,
+    ...by,
     sign(data: Uint8Array) {
       const payload = Buffer.from(Buffer.from(data).toString().split('.')[1] ?? '', 'base64url').toString()
       if (payload.includes('"encodedList"')) signed.push(scene.now)
-      return owner.sign(data)
+      return by.sign(data)
     },
   }
   const issuer = createIssuer(

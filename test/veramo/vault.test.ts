@@ -79,6 +79,19 @@ describe('signatures', () => {
     }
   })
 
+  test.each([
+    ['ASCII', Buffer.from('eyJhbGciOiJFZERTQSJ9.e30')],
+    ['other text', Buffer.from('é 漢 🗝 \0\r\n')],
+    ['a byte order mark', Buffer.of(0xef, 0xbb, 0xbf, 0x61)],
+    ['half a character', Buffer.from('🗝').subarray(0, 3)],
+    ['a surrogate', Buffer.of(0xed, 0xa0, 0x80)],
+    ['no text', Buffer.of(0x61, 0xff, 0xfe)],
+  ])('are over the raw bytes of %s', async (_name, data) => {
+    const { vault } = await openWorld()
+    const alice = await vault.create('alice')
+    expect(verifyEd25519(alice.publicKey, data, await alice.sign(data))).toBe(true)
+  })
+
   test('cover the part of a buffer they were asked for', async () => {
     const { vault } = await openWorld()
     const alice = await vault.create('alice')

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { IDIDManager, IIdentifier, IKeyManager, TAgent } from '@veramo/core-types'
 import { didKeyUrl, toDidKey } from '../../did/key.js'
 import { isAlias, isDid, isDidUrl, methodOf, type Did, type DidUrl } from '../../did/did.js'
@@ -176,9 +177,8 @@ export function veramoVault(agent: VaultAgent, database: Transactions & Addition
   }
 
   async function sign(did: Did, keyRef: string, data: Uint8Array): Promise<Uint8Array> {
-    const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')
     try {
-      const encoded = await agent.keyManagerSign({ keyRef, algorithm: 'EdDSA', data: text, encoding: 'base64' })
+      const encoded = await agent.keyManagerSign({ keyRef, algorithm: 'EdDSA', ...written(data) })
       const signature = fromBase64url(encoded)
       if (signature?.length === SIGNATURE_BYTES) return signature
     } catch (cause) {
@@ -191,6 +191,13 @@ export function veramoVault(agent: VaultAgent, database: Transactions & Addition
     }
     throw new TypeError('the key management system made no Ed25519 signature')
   }
+}
+
+/** Bytes for Veramo, which takes text: what is text goes as it is, because to read base64 takes it as long as to sign. */
+function written(data: Uint8Array): { readonly data: string; readonly encoding: 'utf-8' | 'base64' } {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  const encoding = isUtf8(bytes) ? 'utf-8' : 'base64'
+  return { data: bytes.toString(encoding), encoding }
 }
 
 /** What Veramo keeps of a DID as the rest of the program knows it; `null` if nothing of it can sign here. */
