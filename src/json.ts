@@ -143,8 +143,7 @@ export function requireCanonical({ text, value, what }: Parsed): void {
 export function canonicalize(value: unknown, integersOnly = false): string {
   switch (typeof value) {
     case 'string':
-      if (!value.isWellFormed()) break
-      return JSON.stringify(value)
+      return quoted(value)
     case 'number':
       if (!Number.isFinite(value) || (integersOnly && !Number.isSafeInteger(value))) break
       return JSON.stringify(value)
@@ -152,14 +151,33 @@ export function canonicalize(value: unknown, integersOnly = false): string {
       return value ? 'true' : 'false'
     case 'object': {
       if (value === null) return 'null'
-      if (Array.isArray(value)) return `[${Array.from(value, item => canonicalize(item, integersOnly)).join(',')}]`
+      let text = ''
+      if (Array.isArray(value)) {
+        for (const item of value as readonly unknown[]) text += `${text && ','}${canonicalize(item, integersOnly)}`
+        return `[${text}]`
+      }
       if (!isPlain(value)) break
       const members = value as Readonly<Record<string, unknown>>
-      const names = Object.keys(members).sort()
-      return `{${names.map(name => `${canonicalize(name)}:${canonicalize(members[name], integersOnly)}`).join(',')}}`
+      for (const name of Object.keys(members).sort()) {
+        text += `${text && ','}${quoted(name)}:${canonicalize(members[name], integersOnly)}`
+      }
+      return `{${text}}`
     }
   }
-  throw new ProcuraError('JSON_NOT_CANONICAL', { what: 'value', why: `${typeof value} without a canonical form` })
+  throw notCanonical(value)
+}
+
+/** ASCII that is written as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/
+
+function quoted(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`
+  if (text.isWellFormed()) return JSON.stringify(text)
+  throw notCanonical(text)
+}
+
+function notCanonical(value: unknown): ProcuraError {
+  return new ProcuraError('JSON_NOT_CANONICAL', { what: 'value', why: `${typeof value} without a canonical form` })
 }
 
 function isPlain(value: object): boolean {
