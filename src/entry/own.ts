@@ -8,6 +8,7 @@ import type { JsonObject } from '../json.js'
 import type { Revocations, Snapshot, StatusLists } from '../ports/deciding.js'
 import type { Outbox } from '../ports/issuing.js'
 import type { IssuingKeys } from '../ports/keys.js'
+import type { Together } from './together.js'
 
 /** A DID document that names its DID. */
 export type OwnDocument = JsonObject & { readonly id: Did }
@@ -34,16 +35,27 @@ export function announcing(
 /** Own lists that are kept unpacked; those read longest ago go, retired ones among them. */
 const MAX_LISTS = 100
 
-/** Lists of this service are read where they are made; nobody asks himself over the network. */
-export function withOwnLists(issuer: Issuer, statusBase: string, others: StatusLists): StatusLists {
+/**
+ * Lists of this service are read where they are made; nobody asks himself over the network.
+ *
+ * @param together - decisions that ask for a list together, unless they want it as it is now
+ */
+export function withOwnLists(
+  issuer: Pick<Issuer, 'list'>,
+  statusBase: string,
+  others: StatusLists,
+  together: Together,
+): StatusLists {
   const snapshots = new LRUCache<string, Snapshot>({ max: MAX_LISTS })
   return {
     async read(url, maxAge) {
       if (!url.startsWith(statusBase)) return others.read(url, maxAge)
-      const { token } = await issuer.list(url.slice(statusBase.length)).catch((cause: unknown) => {
-        const why = isProcuraError(cause) ? cause.code : 'it cannot be signed'
-        throw new ProcuraError('STATUS_UNAVAILABLE', { list: url, why }, { cause })
-      })
+      const list = () =>
+        issuer.list(url.slice(statusBase.length)).catch((cause: unknown) => {
+          const why = isProcuraError(cause) ? cause.code : 'it cannot be signed'
+          throw new ProcuraError('STATUS_UNAVAILABLE', { list: url, why }, { cause })
+        })
+      const { token } = await (maxAge === 0 ? list() : together.ask(`list ${url}`, list))
       const before = snapshots.get(url)
       const snapshot = before?.token === token ? before : { token }
       snapshots.set(url, snapshot)

@@ -30,6 +30,7 @@ import { openHome, openNetwork, readJsonFile } from './parts.js'
 import { chooseSignatures } from './signatures.js'
 import { openState } from './state.js'
 import { keepPublished } from './tending.js'
+import { Together } from './together.js'
 import { readPolicy } from './verifier.js'
 
 import type { ServiceOptions } from './service.js'
@@ -153,7 +154,16 @@ async function start(
   }
   const tending = keepPublished({ tend }, onDefect)
   opened.push(() => tending.end())
-  const statusLists = withOwnLists(issuer, statusBase, network.statusLists)
+  const together = new Together()
+  opened.push(() => {
+    together.end()
+    return Promise.resolve()
+  })
+  const asked = {
+    keys: together.keys(shared.keys, did),
+    listVersions: together.listVersions(shared.listVersions),
+    statusLists: withOwnLists(issuer, statusBase, network.statusLists, together),
+  }
   const issuing = parseIssuingPolicy(await readJsonFile(config.policy), config.policy)
   const servers = await Promise.all(
     config.resourceServers.map(async ({ name, secretHash: secretHashes, policy: path }) => {
@@ -168,8 +178,8 @@ async function start(
     onLearned: at => metrics.spread('feed', at),
   })
   const resourceServers = servers.map(({ policy, ...server }) => {
-    const verifier = createVerifier(policy, { ...shared, statusLists, streams: feeds, audit })
-    return { ...server, verifier: traced(metrics.timed(verifier)) }
+    const verifier = createVerifier(policy, { ...shared, ...asked, streams: feeds, audit })
+    return { ...server, verifier: traced(metrics.timed(together.over(verifier))) }
   })
   feeds.start(resourceServers.map(({ verifier }) => verifier))
   opened.push(() => feeds.close())

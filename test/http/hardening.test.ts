@@ -145,8 +145,8 @@ describe('bytes that are no honest request', () => {
     expect((await ask(ORIGIN)).text).not.toContain(`access-control-allow-origin: ${ORIGIN}`)
   })
 
-  test('what browsers are told', async () => {
-    const { text } = await say(request([HOST], '', 'GET /healthz HTTP/1.1'))
+  test.each(['/healthz', '/nothing', '/docs'])('what browsers are told at %s', async path => {
+    const { text } = await say(request([HOST], '', `GET ${path} HTTP/1.1`))
     for (const header of ['x-content-type-options: nosniff', 'strict-transport-security', 'content-security-policy']) {
       expect(text.toLowerCase()).toContain(header)
     }

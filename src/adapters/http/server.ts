@@ -1,6 +1,6 @@
 import cors from '@fastify/cors'
-import helmet from '@fastify/helmet'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import helmet from 'helmet'
 import type { Answers, Transactions } from '../../ports/world.js'
 import type { Issuer } from '../../issuer/issuer.js'
 import type { Registrar } from '../../registrar/registrar.js'
@@ -68,7 +68,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     frameworkErrors: (...asked) => void refusing(parts.onDefect)(...asked),
   })
   const bodies = keepRawBodies(app)
-  await app.register(helmet, { enableCSPNonces: false })
+  protectBrowsers(app)
   if (parts.cors.length > 0) await app.register(cors, { origin: [...parts.cors] })
   answerRefusals(app, parts.onDefect)
   refuseBeforeRouting(app, new Set([parts.origin, ...parts.cors]))
@@ -100,6 +100,17 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
 function sendAway(app: FastifyInstance, stopping: AbortSignal): void {
   app.addHook('onRequest', (_request, reply, done) => {
     if (stopping.aborted) void reply.header('connection', 'close')
+    done()
+  })
+}
+
+/** What browsers are told is the same in every answer, so it is worked out once. */
+function protectBrowsers(app: FastifyInstance): void {
+  const headers: Record<string, string> = {}
+  const told = { setHeader: (name: string, value: string) => (headers[name] = value), removeHeader: () => undefined }
+  helmet()({} as never, told as never, () => undefined)
+  app.addHook('onRequest', (_request, reply, done) => {
+    void reply.headers(headers)
     done()
   })
 }

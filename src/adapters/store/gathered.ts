@@ -6,12 +6,12 @@ interface Waiting<Q, A> {
   readonly reject: (error: unknown) => void
 }
 
-/** Of one run at most; a power of two, as every group is, so that few statements are prepared. */
+/** Of one run at most. */
 const MOST = 64
 
 /**
- * Does in one run what is asked for while the run before is at work; all get its one answer. Who is alone waits for
- * nobody.
+ * Does in one run what is asked for in one turn of the event loop, or while the run before is at work; all get its one
+ * answer. Who is alone waits for nobody.
  *
  * @param work - runs in nobody's context: what one left behind would be the others'
  */
@@ -19,9 +19,8 @@ export function gathered<Q, A>(work: (all: readonly Q[]) => Promise<A>): (one: Q
   const waiting: Waiting<Q, A>[] = []
   let isRunning = false
   const run = async (): Promise<void> => {
-    isRunning = true
     while (waiting.length > 0) {
-      const group = waiting.splice(0, Math.min(2 ** Math.floor(Math.log2(waiting.length)), MOST))
+      const group = waiting.splice(0, MOST)
       try {
         const answer = await work(group.map(({ one }) => one))
         for (const { resolve } of group) resolve(answer)
@@ -35,6 +34,14 @@ export function gathered<Q, A>(work: (all: readonly Q[]) => Promise<A>): (one: Q
   return one =>
     new Promise((resolve, reject) => {
       waiting.push({ one, resolve, reject })
-      if (!isRunning) begin()
+      if (isRunning) return
+      isRunning = true
+      setImmediate(begin)
     })
+}
+
+/** All of them, and the last one again up to a power of two: few statements are prepared then. */
+export function filled<T>(all: readonly T[]): readonly T[] {
+  const size = all.length === 0 ? 0 : 2 ** Math.ceil(Math.log2(all.length))
+  return [...all, ...all.slice(-1).flatMap(last => Array.from({ length: size - all.length }, () => last))]
 }

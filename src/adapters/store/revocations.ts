@@ -2,7 +2,7 @@ import { ProcuraError } from '../../errors.js'
 import type { RevocationEvent, Revocations } from '../../ports/deciding.js'
 import type { Database } from './database.js'
 import { InstallationTable } from './entities.js'
-import { gathered } from './gathered.js'
+import { filled, gathered } from './gathered.js'
 import { insertMissing } from './insert.js'
 import { readRows } from './reading.js'
 import { EventTable } from './state-entities.js'
@@ -29,8 +29,9 @@ export function revocationsOf(database: Database): Revocations {
   }
 
   async function read(all: readonly Asked[]): Promise<readonly RevocationEvent[]> {
-    const [targets, signers] = [all.flatMap(one => [...one.targets]), all.flatMap(one => [...one.signers])].map(filled)
-    if (targets === undefined || signers === undefined || targets.length * signers.length === 0) return []
+    const targets = filled([...new Set(all.flatMap(one => [...one.targets]))])
+    const signers = filled([...new Set(all.flatMap(one => [...one.signers]))])
+    if (targets.length * signers.length === 0) return []
     const [some, these] = [targets, signers].map(names => names.map(() => '?').join(', '))
     const sql = `SELECT target, signer FROM revocation_event WHERE target IN (${some}) AND signer IN (${these})`
     return readRows<RevocationEvent>(dataSource, sql, [...targets, ...signers])
@@ -62,12 +63,4 @@ export function revocationsOf(database: Database): Revocations {
 interface Asked {
   readonly targets: ReadonlySet<string>
   readonly signers: ReadonlySet<string>
-}
-
-/** Each name once, the last one again up to a power of two: few statements are prepared then. */
-function filled(names: readonly string[]): readonly string[] {
-  const each = [...new Set(names)]
-  const last = each.at(-1)
-  const size = 2 ** Math.ceil(Math.log2(Math.max(each.length, 1)))
-  return last === undefined ? [] : [...each, ...Array.from({ length: size - each.length }, () => last)]
 }

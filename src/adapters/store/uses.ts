@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm'
 import type { Use } from '../../ports/deciding.js'
-import { gathered } from './gathered.js'
+import { filled, gathered } from './gathered.js'
 
 /**
  * Uses tokens up, each on its own, by one statement for all that are shown while the one before is at work: a commit is
@@ -12,10 +12,11 @@ export function usesOf(dataSource: DataSource): (use: Use) => Promise<boolean> {
   const { driver } = dataSource
   const place = (at: number): string => driver.createParameter('', at)
   const add = gathered(async (uses: readonly Use[]) => {
-    const rows = uses.map((_, at) => `(${place(2 * at)}, ${place(2 * at + 1)})`).join(', ')
+    const each = filled(uses)
+    const rows = each.map((_, at) => `(${place(2 * at)}, ${place(2 * at + 1)})`).join(', ')
     // in small letters TypeORM takes it for a question, and hands the rows over: those that did not stand
     const sql = `insert into verifier_used("key", "until") values ${rows} on conflict do nothing returning "key"`
-    const given = uses.flatMap(({ key, until }) => [key, until])
+    const given = each.flatMap(({ key, until }) => [key, until])
     const added = await dataSource.query<readonly { readonly key: string }[]>(sql, given)
     return new Set(added.map(({ key }) => key))
   })
