@@ -28,14 +28,15 @@ export function lentAscii(text: string): Buffer {
 const LAST = ['', '', 'AQgw', 'AEIMQUYcgkosw048'] as const
 
 /**
- * What was decoded, if the text has as many letters as that takes. A decoder passes over all that is no letter; it takes
- * those of plain base64 for their like.
+ * What was decoded, if the text has as many letters as that takes. A decoder passes over what is no letter, but it takes
+ * those of plain base64 for their like, and of what is not ASCII the low byte.
  */
 function whole(text: string, bytes: Buffer): Buffer | null {
   const over = text.length % 4
   const isCanonical = over === 0 || (LAST[over] ?? '').includes(text.charAt(text.length - 1))
   const isComplete = bytes.length === Math.floor((text.length * 3) / 4)
-  return isCanonical && isComplete && !text.includes('+') && !text.includes('/') ? bytes : null
+  const isAscii = Buffer.byteLength(text) === text.length
+  return isCanonical && isComplete && isAscii && !text.includes('+') && !text.includes('/') ? bytes : null
 }
 
 /** Memory for a moment: a buffer made for one look costs more than the look. */

@@ -50,18 +50,26 @@ export function withOwnLists(
   return {
     async read(url, maxAge) {
       if (!url.startsWith(statusBase)) return others.read(url, maxAge)
-      const list = () =>
-        issuer.list(url.slice(statusBase.length)).catch((cause: unknown) => {
+      const list = async () => {
+        const { token } = await issuer.list(url.slice(statusBase.length)).catch((cause: unknown) => {
           const why = isProcuraError(cause) ? cause.code : 'it cannot be signed'
           throw new ProcuraError('STATUS_UNAVAILABLE', { list: url, why }, { cause })
         })
-      const { token } = await (maxAge === 0 ? list() : together.ask(`list ${url}`, list))
+        return { token, answered: performance.now() }
+      }
+      const shared = await (maxAge === 0 ? list() : together.ask(`list ${url}`, list))
+      const { token, answered } = secondsSince(shared.answered) <= maxAge ? shared : await list()
       const before = snapshots.get(url)
       const snapshot = before?.token === token ? before : { token }
       snapshots.set(url, snapshot)
-      return { snapshot, age: 0 }
+      return { snapshot, age: secondsSince(answered) }
     },
   }
+}
+
+/** Whole seconds. @param moment - of `performance.now()` */
+function secondsSince(moment: number): number {
+  return Math.floor((performance.now() - moment) / 1000)
 }
 
 /** The document of who issues here: the same object as long as it lists the same keys, which their names tell. */

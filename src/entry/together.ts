@@ -18,7 +18,7 @@ const MAX_KEPT = 100
  * decision is as good as another. Nobody gets an answer that is older than his decision.
  */
 export class Together {
-  readonly #own = new AsyncLocalStorage<number>()
+  readonly #own = new AsyncLocalStorage<{ begun: number }>()
   readonly #asked = new LRUCache<string, Asked>({ max: MAX_KEPT })
   #begun = 0
 
@@ -26,14 +26,21 @@ export class Together {
   over<V extends Pick<Verifier, 'decide'>>(verifier: V): V {
     return {
       ...verifier,
-      decide: (...asked) => this.#own.run((this.#begun += 1), () => verifier.decide(...asked)),
+      decide: async (...asked) => {
+        const own = { begun: (this.#begun += 1) }
+        try {
+          return await this.#own.run(own, () => verifier.decide(...asked))
+        } finally {
+          own.begun = Infinity // what it left behind asks for itself
+        }
+      },
     }
   }
 
   /** Asks, or has the answer that came of it since this decision began; outside of one it asks. */
   ask<T>(question: string, ask: () => Promise<T>): Promise<T> {
     const before = this.#asked.get(question)
-    if (before !== undefined && before.begun >= (this.#own.getStore() ?? Infinity)) return before.answer as Promise<T>
+    if (before !== undefined && before.begun >= (this.#own.getStore()?.begun ?? Infinity)) return before.answer as Promise<T>
     const answer = ask()
     this.#asked.set(question, { begun: this.#begun, answer })
     return answer

@@ -78,7 +78,7 @@ describe('base64url', () => {
   })
 
   test('is what encodes to itself, and nothing else', () => {
-    const letters = ['\ud800', ...Array.from('AEIMQUYcgkosw048BZz9_-+/=. \n\u0000Äé€')]
+    const letters = ['\ud800', ...Array.from('AEIMQUYcgkosw048BZz9_-+/=. \n\u0000Äé€ŁīĭįａА')]
     const near = fc.array(fc.constantFrom(...letters), { maxLength: 12 }).map(all => all.join(''))
     const odd = fc.tuple(fc.uint8Array({ maxLength: 9 }), near).map(([bytes, end]) => toBase64url(bytes) + end)
     fc.assert(
@@ -89,6 +89,17 @@ describe('base64url', () => {
       }),
       { numRuns: 5000 },
     )
+  })
+
+  test('has no letter but the 64, wherever it stands', () => {
+    const letters = /^[A-Za-z0-9_-]$/
+    for (let unit = 0; unit <= 0xffff; unit += 1) {
+      const one = String.fromCharCode(unit)
+      for (const text of [`${one}AAA`, `AA${one}A`, `AAA${one}`]) {
+        expect([unit, fromBase64url(text) !== null]).toEqual([unit, letters.test(one)])
+        expect(lentBase64url(text) !== null).toBe(letters.test(one))
+      }
+    }
   })
 
   test('in lent memory is what it is elsewhere, of any length', () => {

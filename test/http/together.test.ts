@@ -43,6 +43,34 @@ test('who had begun when it was asked has the answer, whether it came or not; wh
   expect(await decide(() => together.ask('b', ask))).toBe(4)
 })
 
+test('what a decision left behind asks for itself', async () => {
+  const { together, decide } = decisions()
+  const { ask } = counting()
+  let left: Promise<number> = Promise.resolve(0)
+  await decide(async () => {
+    left = setTimeout(5).then(() => together.ask('a', ask))
+    return together.ask('a', ask)
+  })
+  expect(await left).toBe(2)
+})
+
+test('a shared list is as old as its answer, and asked for anew where that is too old', async () => {
+  const { together, decide } = decisions()
+  let made = 0
+  const lists = listsOf(together, (() => Promise.resolve({ token: String((made += 1)) })) as never)
+  const [url, pause] = [`${BASE}1`, setTimeout(1100)]
+  const late = async (maxAge: number) => {
+    await pause
+    const { snapshot, age } = await lists.read(url, maxAge)
+    return [snapshot.token, age]
+  }
+  const all = [decide(() => late(10)), decide(() => lists.read(url, 10)), decide(() => late(0))] as const
+  expect((await Promise.all(all)).filter(Array.isArray)).toEqual([
+    ['1', 1],
+    ['2', 0],
+  ])
+})
+
 test('outside of a decision everything is asked', async () => {
   const { together } = decisions()
   const { ask } = counting()

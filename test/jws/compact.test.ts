@@ -171,6 +171,12 @@ describe('the form', () => {
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
     return segment.slice(0, -1) + alphabet[alphabet.indexOf(segment.at(-1)!) + 1]!
   }
+  /** The token with one letter of a part replaced: a decoder that looks at low bytes reads the same. */
+  const twin = (part: number): string => {
+    const all = parts()
+    all[part] = all[part]!.replace(/./, one => String.fromCharCode(one.charCodeAt(0) + 0x100))
+    return all.join('.')
+  }
   test.each<[string, () => string, string]>([
     ['as it stands', () => token, 'ok'],
     ['nothing', () => '', 'JWS_FORMAT'],
@@ -181,6 +187,8 @@ describe('the form', () => {
     ['an empty payload', () => `${parts()[0]}..${parts()[2]}`, 'JWS_FORMAT'],
     ['four segments', () => `${token}.${parts()[2]}`, 'JWS_FORMAT'],
     ['a dot at the end', () => `${token}.`, 'JWS_FORMAT'],
+    ['a letter of the payload by one of the same low byte', () => twin(1), 'JWS_FORMAT'],
+    ['a letter of the header by one of the same low byte', () => twin(0), 'JWS_FORMAT'],
     ['a blank in front', () => ` ${token}`, 'JWS_FORMAT'],
     ['a line end', () => `${token}\n`, 'JWS_FORMAT'],
     ['a line end within', () => token.replace('.', '\n.'), 'JWS_FORMAT'],

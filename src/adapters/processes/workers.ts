@@ -80,16 +80,16 @@ export async function startWorkers<S>(options: WorkersOptions): Promise<Workers<
     const leave = async (): Promise<void> => {
       await setTimeout(PAUSE, undefined, { ref: false })
       await replace()
-      await stop()
+      if (live.has(worker)) await stop()
     }
     live.set(worker, { ask, stop })
     void ended.then(() => live.delete(worker))
     try {
       const started = await ask<S>('start')
       void ended.then(([code, signal]) => {
-        if (isStopping || leaving !== undefined) return
+        if (isStopping || stopping !== undefined) return
         onDeath(new Error(`process ${worker.process.pid ?? 0} has ended (${signal ?? code ?? 0})`))
-        void replace()
+        if (leaving === undefined) void replace()
       })
       return started
     } catch (error) {

@@ -15,7 +15,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-/** Written by one statement at most; a power of two, as every group is, so that few statements are prepared. */
+/** Written by one statement at most; a power of two, as every group here is, so that few statements are prepared. */
 const MOST = 64
 const PARTS: readonly EntityTarget<ObjectLiteral>[] = [SealedKeyTable, Key, Identifier]
 const TEXTS = ['did', 'provider', 'alias', 'controllerKeyId', 'kid', 'kms', 'type', 'publicKeyHex', 'meta', 'sealed']

@@ -3,8 +3,8 @@ import type { Use } from '../../ports/deciding.js'
 import { filled, gathered } from './gathered.js'
 
 /**
- * Uses tokens up, each on its own, by one statement for all that are shown while the one before is at work: a commit is
- * dearer than a row.
+ * Uses tokens up, each on its own, by one statement for all that are shown in one turn of the event loop or while the one
+ * before is at work: a commit is dearer than a row.
  *
  * @returns true for exactly one of all who take it, once it is on the disk; throws STORAGE_UNAVAILABLE
  */
