@@ -40,7 +40,8 @@ export class Together {
   /** Asks, or has the answer that came of it since this decision began; outside of one it asks. */
   ask<T>(question: string, ask: () => Promise<T>): Promise<T> {
     const before = this.#asked.get(question)
-    if (before !== undefined && before.begun >= (this.#own.getStore()?.begun ?? Infinity)) return before.answer as Promise<T>
+    if (before !== undefined && before.begun >= (this.#own.getStore()?.begun ?? Infinity))
+      return before.answer as Promise<T>
     const answer = ask()
     this.#asked.set(question, { begun: this.#begun, answer })
     return answer

@@ -42,7 +42,7 @@ const SQLITE: Backend = {
 }
 const ON_SERVERS: Backend = {
   name: 'PostgreSQL and Redis',
-  processes: 4,
+  processes: 3,
   block: async () => ({ storage: await freshDatabase(), state: REDIS }),
   async forget(storage = '', origin) {
     await forgetRedisOf(storage)
