@@ -112,6 +112,12 @@ function flip(text: string, random: Random): string {
   return flipped(text, random.int(0, Buffer.from(text, 'base64url').length - 1), random.int(0, 7))
 }
 
+/** One letter replaced by one of the same low byte, which Node's decoders take for it. */
+function wide(text: string, random: Random): string {
+  const place = random.int(0, text.length - 1)
+  return text.slice(0, place) + String.fromCharCode(text.charCodeAt(place) + 0x100) + text.slice(place + 1)
+}
+
 /** The text with one bit of its bytes turned. */
 export function flipped(text: string, place: number, bit: number): string {
   const bytes = Buffer.from(text, 'base64url')
@@ -136,6 +142,7 @@ const TOKEN_EDITS: readonly [string, (parts: [string, string, string], random: R
     'loose bits',
     ([head, body, signature]) => [head, body, `${signature.slice(0, -1)}${next(signature.at(-1)!)}`].join('.'),
   ],
+  ['wide letter', ([head, body, signature], random) => [head, wide(body, random), signature].join('.')],
   ['padding', parts => `${parts.join('.')}==`],
   ['fourth part', parts => `${parts.join('.')}.AA`],
   ['two parts', ([head, body]) => `${head}.${body}`],
