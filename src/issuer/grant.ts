@@ -2,7 +2,7 @@ import { MAX_CREDENTIAL, toCredentialJson } from '../credential/credential.js'
 import { CAPABILITY, readNext } from '../delegation/chain.js'
 import { toStored } from '../delegation/stored.js'
 import type { JsonObject } from '../json.js'
-import { draftJws } from '../jws/compact.js'
+import { draftJws, UNSIGNED } from '../jws/compact.js'
 import type { Issuer, IssuerIdentity, IssuerPorts } from './issuer.js'
 import type { Leases } from './lease.js'
 import { requireSigned } from './own.js'
@@ -36,9 +36,10 @@ export function createGrants(
     const signer = await keys.signer()
     const draft = draftJws(claims, 'vc+jwt', MAX_CREDENTIAL, 'root', signer)
     const root = await readNext([], draft.claims, signer, resolved)
+    const [unsigned] = toStored([{ ...root, ...UNSIGNED }], [''], signer.publicKey)
     const token = await draft.sign()
     const digest = requireSigned(token, signer)
-    const [stored] = toStored([{ ...root, digest }], [token], signer.publicKey)
+    const stored = { ...unsigned, token, digest }
     const { validUntil } = stored
     const { onBehalfOf = null, grants } = root.claims.authority
     const allowed = grants.map(({ resource, actions }) => ({ resource, actions }))

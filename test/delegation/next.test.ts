@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { MAX_CREDENTIAL } from '../../src/credential/credential.js'
 import { openOwnChain, readNext, type Chain, type Link } from '../../src/delegation/chain.js'
+import { toJwk } from '../../src/ed25519.js'
 import { ProcuraError } from '../../src/errors.js'
 import type { Json, JsonObject } from '../../src/json.js'
 import { draftJws, readJws, signJws } from '../../src/jws/compact.js'
@@ -49,6 +50,12 @@ function changed(value: Json, [name, ...rest]: readonly string[], to: Json | und
   return copy
 }
 
+/** The claims with another subject. */
+function handedTo({ did, publicKey }: Pick<Party, 'did' | 'publicKey'>, claims: JsonObject): JsonObject {
+  const credentialSubject = { ...(claims['credentialSubject'] as JsonObject), id: did }
+  return { ...claims, sub: did, cnf: { jwk: { ...toJwk(publicKey) } }, credentialSubject }
+}
+
 describe('what will be signed is read as others read it', () => {
   let root: Minted
   let above: Chain
@@ -78,36 +85,12 @@ describe('what will be signed is read as others read it', () => {
         changed(claims, ['credentialSubject', 'authority', 'grants', '0', 'actions', '0'], 'drop') as JsonObject,
       'WIDENED_ACTION',
     ],
-    [
-      'somebody who may not receive it',
-      planner,
-      claims => ({
-        ...claims,
-        sub: mallory.did,
-        cnf: { jwk: { crv: 'Ed25519', kty: 'OKP', x: mallory.publicKey.x } },
-        credentialSubject: { ...(claims['credentialSubject'] as JsonObject), id: mallory.did },
-      }),
-      'DELEGATE_NOT_ALLOWED',
-    ],
-    [
-      'a name that has to be looked up',
-      planner,
-      claims => ({
-        ...claims,
-        sub: web.did,
-        cnf: { jwk: { crv: 'Ed25519', kty: 'OKP', x: web.publicKey.x } },
-        credentialSubject: { ...(claims['credentialSubject'] as JsonObject), id: web.did },
-      }),
-      'ok',
-    ],
+    ['somebody who may not receive it', planner, claims => handedTo(mallory, claims), 'DELEGATE_NOT_ALLOWED'],
+    ['a name that has to be looked up', planner, claims => handedTo(web, claims), 'ok'],
     [
       "a name with another's key",
       planner,
-      claims => ({
-        ...claims,
-        sub: web.did,
-        credentialSubject: { ...(claims['credentialSubject'] as JsonObject), id: web.did },
-      }),
+      claims => handedTo({ ...web, publicKey: booker.publicKey }, claims),
       'KEY_BINDING',
     ],
   ])('%s', async (_name, signer, change, code) => {
